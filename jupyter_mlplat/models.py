@@ -1,0 +1,433 @@
+"""What crosses a door: frozen models, and states with a table of their legal moves.
+
+Times are UTC, durations seconds, sizes bytes, ids strings. `src/types.ts` is generated from this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+
+Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")]
+"""A display name: one line, no path separators."""
+
+Slug = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-z0-9._-]*[a-z0-9])?$")]
+"""A name that becomes part of an address or a file name: lower case letters, digits, `.`, `_`, `-`."""
+
+
+class Model(BaseModel):
+    """Base of everything below: immutable, and an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+T = TypeVar("T")
+
+
+class Page(Model, Generic[T]):
+    """One page of a list; `next` is the cursor of the following page, or null on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+# --- jobs ---------------------------------------------------------------------------------------
+
+
+class JobState(StrEnum):
+    """Where one execution of a notebook stands."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+    SKIPPED = "skipped"
+
+    @property
+    def ended(self) -> bool:
+        """True when no further move is legal."""
+        return not JOB_MOVES[self]
+
+
+JOB_MOVES: Mapping[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.STARTING, JobState.CANCELLED, JobState.FAILED, JobState.SKIPPED}),
+    JobState.STARTING: frozenset(
+        {JobState.RUNNING, JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.LOST}
+    ),
+    JobState.RUNNING: frozenset(
+        {JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.LOST}
+    ),
+    JobState.SUCCEEDED: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+    JobState.LOST: frozenset(),
+    JobState.SKIPPED: frozenset(),
+}
+
+
+class Reason(StrEnum):
+    """Why a job ended other than by succeeding."""
+
+    CELL_ERROR = "cell_error"
+    KERNEL_DIED = "kernel_died"
+    OUT_OF_MEMORY = "out_of_memory"
+    TIMEOUT = "timeout"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    REPLACED = "replaced"
+    PREEMPTED = "preempted"
+    PRUNED = "pruned"
+    WORKER_LOST = "worker_lost"
+    BAD_INPUT = "bad_input"
+    BACKEND_UNAVAILABLE = "backend_unavailable"
+
+
+class CellState(StrEnum):
+    """Where one code cell of a job stands."""
+
+    NOT_RUN = "not_run"
+    RUNNING = "running"
+    OK = "ok"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    KERNEL_DIED = "kernel_died"
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"
+
+
+class Cell(Model):
+    """One code cell as submitted; `index` is its position in the submitted notebook, counted from 0."""
+
+    index: int
+    state: CellState = CellState.NOT_RUN
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    error: str | None = None
+
+
+class JobSpec(Model):
+    """What somebody asks for when they run a notebook as a job."""
+
+    notebook: str = Field(min_length=1, max_length=4096, description="path of the notebook")
+    name: Name | None = Field(None, description="how lists show it; the notebook's name by default")
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="values of the parameters cell")
+    timeout: float | None = Field(None, gt=0, description="seconds that one attempt may take")
+    cell_timeout: float | None = Field(None, gt=0, description="seconds that one cell may take")
+
+
+class Job(Model):
+    """One execution of a notebook: the record that cannot lie."""
+
+    id: str
+    name: str
+    notebook: str
+    owner: str
+    state: JobState
+    attempt: int = Field(description="number of the current attempt, from 1; 0 before the first")
+    parameters: dict[str, JsonValue]
+    submitted_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    reason: Reason | None = None
+    message: str | None = Field(None, description="the reason in words, with the failing cell's error")
+    run_id: str | None = Field(None, description="the MLflow run of the current attempt")
+    metric: dict[str, float] = Field(default_factory=dict, description="the metric that the notebook marks as its own")
+    timeout: float | None = None
+    cell_timeout: float | None = None
+    cancel_requested: bool = False
+    cells_done: int = 0
+    cells_total: int = 0
+    cells: list[Cell] = Field(default_factory=list, description="empty in lists")
+    folder: str = Field(description="where its output, log and exit record are")
+
+
+class JobLog(Model):
+    """The text that a job printed; `offset` is where the next read continues."""
+
+    text: str
+    offset: int
+    ended: bool
+
+
+# --- runs and models ----------------------------------------------------------------------------
+
+
+class Experiment(Model):
+    """An MLflow experiment."""
+
+    id: str
+    name: str
+
+
+class Run(Model):
+    """An MLflow run as lists show it."""
+
+    id: str
+    name: str
+    experiment_id: str
+    experiment: str
+    status: str = Field(description="MLflow's RUNNING, SCHEDULED, FINISHED, FAILED or KILLED")
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    owner: str | None = None
+    parameters: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, float | None] = Field(
+        default_factory=dict, description="last values; one that is not finite is null"
+    )
+    tags: dict[str, str] = Field(default_factory=dict)
+    job_id: str | None = None
+
+
+class RunDetail(Run):
+    """A run with what hangs on it."""
+
+    datasets: list[dict[str, JsonValue]] = Field(default_factory=list)
+    artifacts: list[str] = Field(default_factory=list)
+    models: list[dict[str, JsonValue]] = Field(default_factory=list)
+
+
+class ModelVersion(Model):
+    """One version of a registered model."""
+
+    name: str
+    version: str
+    uri: str = Field(description="models:/name/version")
+    run_id: str | None = None
+    source: str | None = None
+    aliases: list[str] = Field(default_factory=list)
+    created_at: AwareDatetime | None = None
+    status: str = "READY"
+
+
+class RegisteredModel(Model):
+    """A registered model and its versions, newest first."""
+
+    name: str
+    description: str = ""
+    aliases: dict[str, str] = Field(default_factory=dict, description="alias -> version")
+    versions: list[ModelVersion] = Field(default_factory=list)
+    updated_at: AwareDatetime | None = None
+
+
+# --- deployments --------------------------------------------------------------------------------
+
+
+class DeploymentState(StrEnum):
+    """Where an endpoint stands."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
+DEPLOYMENT_MOVES: Mapping[DeploymentState, frozenset[DeploymentState]] = {
+    DeploymentState.STARTING: frozenset({DeploymentState.READY, DeploymentState.FAILED, DeploymentState.STOPPED}),
+    DeploymentState.READY: frozenset({DeploymentState.DEGRADED, DeploymentState.FAILED, DeploymentState.STOPPED}),
+    DeploymentState.DEGRADED: frozenset(
+        {DeploymentState.READY, DeploymentState.STARTING, DeploymentState.FAILED, DeploymentState.STOPPED}
+    ),
+    DeploymentState.FAILED: frozenset({DeploymentState.STARTING, DeploymentState.STOPPED}),
+    DeploymentState.STOPPED: frozenset({DeploymentState.STARTING}),
+}
+
+
+class DeploymentSpec(Model):
+    """What somebody asks for when they deploy a model."""
+
+    name: Slug
+    model: str = Field(pattern=r"^models:/.+", max_length=500, description="models:/name/version or models:/name@alias")
+    target: Literal["local"] = "local"
+
+
+class DeployedVersion(Model):
+    """A model version behind an endpoint, with its share of the traffic in percent."""
+
+    model: str
+    version: str
+    uri: str
+    run_id: str | None = None
+    traffic: int = Field(100, ge=0, le=100)
+
+
+class Deployment(Model):
+    """A served model: its address, and what stands behind it."""
+
+    name: str
+    owner: str
+    target: str
+    state: DeploymentState
+    url: str | None = Field(None, description="the endpoint's own base")
+    token_file: str | None = Field(None, description="a file that holds the bearer token and nothing else")
+    versions: list[DeployedVersion]
+    example: dict[str, JsonValue] | None = Field(None, description="one valid /invocations body")
+    message: str | None = None
+    restarts: int = 0
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+# --- features -----------------------------------------------------------------------------------
+
+
+class FeatureField(Model):
+    """A column of a feature view and its type as the source has it."""
+
+    name: str
+    type: str
+
+
+class FeatureViewSpec(Model):
+    """A table whose rows say what was known about an entity, and from when."""
+
+    name: Slug
+    source: str = Field(min_length=1, description="parquet or csv file; a relative path starts at the definition")
+    entities: list[str] = Field(min_length=1, description="columns that identify a row's entity")
+    timestamp: str = Field(min_length=1, description="column with the event time")
+    features: list[str] = Field(default_factory=list, description="columns to serve; all others of the source if empty")
+    ttl: float | None = Field(None, gt=0, description="seconds after which a value is too old to use")
+    description: str = ""
+
+
+class FeatureView(Model):
+    """A feature view as it stands in the store."""
+
+    name: str
+    owner: str
+    source: str
+    entities: list[str]
+    timestamp: str
+    features: list[FeatureField]
+    ttl: float | None = None
+    description: str = ""
+    rows: int | None = Field(None, description="rows of the source when it was last materialized")
+    materialized_at: AwareDatetime | None = None
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+# --- drift --------------------------------------------------------------------------------------
+
+
+class DriftColumn(Model):
+    """How far one column moved: its score against the threshold of its method."""
+
+    column: str
+    method: str
+    score: float | None
+    threshold: float
+    drifted: bool
+    reference_missing: float = Field(description="share of missing values, 0 to 1")
+    current_missing: float
+    note: str = ""
+
+
+class DriftReport(Model):
+    """The outcome of one drift check."""
+
+    drift: bool
+    columns: list[DriftColumn]
+    drifted_columns: list[str]
+    reference: str
+    current: str
+    reference_rows: int
+    current_rows: int
+    checked_at: AwareDatetime
+    report_uri: str | None = Field(None, description="Evidently's HTML report, an MLflow artifact")
+    run_id: str | None = None
+
+
+# --- gpus ---------------------------------------------------------------------------------------
+
+
+class LeaseState(StrEnum):
+    """Where a claim on GPUs stands."""
+
+    QUEUED = "queued"
+    GRANTED = "granted"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+LEASE_MOVES: Mapping[LeaseState, frozenset[LeaseState]] = {
+    LeaseState.QUEUED: frozenset({LeaseState.GRANTED, LeaseState.RELEASED, LeaseState.EXPIRED}),
+    LeaseState.GRANTED: frozenset({LeaseState.RELEASED, LeaseState.EXPIRED}),
+    LeaseState.RELEASED: frozenset(),
+    LeaseState.EXPIRED: frozenset(),
+}
+
+
+class Lease(Model):
+    """A claim on GPUs."""
+
+    id: str
+    state: LeaseState
+    owner: str
+    devices: list[str] = Field(default_factory=list, description="UUIDs")
+    position: int | None = None
+
+
+class GPU(Model):
+    """A device as its driver reports it."""
+
+    index: int
+    uuid: str
+    name: str
+    memory_total_bytes: int
+    memory_used_bytes: int
+    utilization: float | None = Field(None, description="0 to 1")
+    lease: Lease | None = None
+
+
+class GPUs(Model):
+    """The devices of this machine, and who waits for one."""
+
+    source: str
+    message: str | None = Field(None, description="why there are none, when there are none")
+    devices: list[GPU]
+    queue: list[Lease]
+
+
+# --- what a user reads about the platform itself ---------------------------------------------------
+
+
+class Part(Model):
+    """One thing that `status` reports on."""
+
+    name: str
+    available: bool
+    detail: str
+    hint: str = ""
+
+
+class Status(Model):
+    """Versions, where data lives, what runs, and what is not available and why."""
+
+    version: str
+    api: int = Field(1, description="version of the HTTP interface; front and back compare it")
+    python: str
+    platform: str
+    home: str
+    store: str
+    tracking_uri: str
+    backend: str
+    owner: str
+    engine: dict[str, JsonValue] | None = Field(None, description="pid, host and since of the living engine")
+    running: dict[str, int]
+    parts: list[Part]
+
+
+class Change(Model):
+    """An outbox row: something changed, fetch it again. Never carries data."""
+
+    id: int
+    topic: Literal["jobs", "runs", "models", "deployments", "features", "drift", "gpus"]
+    key: str
+    at: AwareDatetime

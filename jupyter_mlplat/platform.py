@@ -1,0 +1,260 @@
+"""The composition root: configuration -> store, MLflow, backend, services."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from traitlets import Dict, Float, Integer, Unicode, validate
+from traitlets.config import Config, LoggingConfigurable
+
+from .errors import Invalid, Unavailable
+from .home import Home
+
+if TYPE_CHECKING:
+    from .models import Status
+    from .protocols import Backend, GPUSource, ServingTarget
+    from .services.deployments import DeploymentsService
+    from .services.drift import DriftService
+    from .services.features import FeaturesService
+    from .services.gpus import GPUsService
+    from .services.jobs import JobsService
+    from .services.runs import RunsService
+    from .store import Store
+
+
+class SystemClock:
+    """The machine's time."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class Platform(LoggingConfigurable):
+    """Everything that a door needs, built once from one configuration file.
+
+    Services are made when they are first asked for, so that a door which needs one noun pays for one.
+    """
+
+    home_dir = Unicode(help="Data directory. Default: $MLPLAT_HOME, else mlplat in Jupyter's data directory.").tag(
+        config=True
+    )
+    db_url = Unicode(
+        help="SQLAlchemy URL of the store (SQLite or PostgreSQL). Default: $MLPLAT_DB_URL, else mlplat.db in the "
+        "data directory."
+    ).tag(config=True)
+    tracking_uri = Unicode(
+        help="MLflow tracking URI. Default: $MLFLOW_TRACKING_URI, else mlflow.db in the data directory."
+    ).tag(config=True)
+    backend = Unicode("local", help="Where jobs run: an entry point of jupyter_mlplat.backends (local, dask).").tag(
+        config=True
+    )
+    gpu_source = Unicode("nvml", help="What knows the GPUs of this machine: nvml.").tag(config=True)
+    owner = Unicode(help="Whom new rows belong to. Default: JUPYTERHUB_USER, else the login.").tag(config=True)
+    max_parallel_jobs = Integer(0, help="Jobs that run at the same time; 0 means one per CPU.").tag(config=True)
+    idle_seconds = Float(600.0, help="The engine leaves after this many seconds with nothing to do.").tag(config=True)
+    groups = Dict(help="Group name -> list of users.").tag(config=True)
+
+    @classmethod
+    def load(cls, config: Config | None = None) -> Platform:
+        """Build the platform from `jupyter_mlplat_config.{py,json}` on Jupyter's configuration path.
+
+        `config` wins over the files. Raises `Invalid` where a file cannot be read.
+        """
+        merged = read_config()
+        if config is not None:
+            merged.merge(config)
+        return cls(config=merged)
+
+    @validate("backend")
+    def _known_backend(self, proposal: dict[str, str]) -> str:
+        return proposal["value"].strip() or "local"
+
+    @cached_property
+    def home(self) -> Home:
+        """The data directory, created if it was missing."""
+        return (Home(Path(self.home_dir).expanduser().absolute()) if self.home_dir else Home.default()).ensure()
+
+    @cached_property
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+    @cached_property
+    def user(self) -> str:
+        """Whom new rows belong to when the door brings no identity of its own."""
+        return self.owner or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+
+    @cached_property
+    def store_url(self) -> str:
+        return self.db_url or os.environ.get("MLPLAT_DB_URL") or f"sqlite:///{self.home.database}"
+
+    @cached_property
+    def mlflow_uri(self) -> str:
+        """MLflow's tracking URI, always absolute."""
+        return self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home.mlflow_database}"
+
+    @cached_property
+    def store(self) -> Store:
+        from .store import Store
+
+        return Store(self.store_url)
+
+    # --- plug points ------------------------------------------------------------------------
+
+    def make_backend(self) -> Backend:
+        """The configured backend, not yet started. Raises `Invalid` where nothing has that name."""
+        from importlib.metadata import entry_points
+
+        found = {point.name: point for point in entry_points(group="jupyter_mlplat.backends")}
+        if self.backend not in found:
+            raise Invalid(
+                f"no backend is called {self.backend}", hint=f"c.Platform.backend is one of {', '.join(sorted(found))}"
+            )
+        made: Backend = found[self.backend].load()(parent=self, home=self.home)
+        return made
+
+    def make_serving_target(self, name: str) -> ServingTarget:
+        """The serving target `name`. Raises `Invalid` where nothing has that name."""
+        if name != "local":
+            raise Invalid(f"no serving target is called {name}", hint="use local", fields={"target": "unknown"})
+        from .backends.endpoints import LocalTarget
+
+        return LocalTarget()
+
+    @cached_property
+    def gpus_source(self) -> GPUSource:
+        """What knows the devices. Raises `Invalid` where nothing has that name."""
+        if self.gpu_source != "nvml":
+            raise Invalid(f"no GPU source is called {self.gpu_source}", hint="c.Platform.gpu_source is nvml")
+        from .backends.nvml import NVMLSource
+
+        return NVMLSource()
+
+    # --- services ---------------------------------------------------------------------------
+
+    @cached_property
+    def runs(self) -> RunsService:
+        from .services.runs import RunsService
+
+        return RunsService(self.mlflow_uri, self.home, self.store)
+
+    @cached_property
+    def jobs(self) -> JobsService:
+        from .services.jobs import JobsService
+
+        return JobsService(self.store, self.home, self.clock, self.wake_engine)
+
+    @cached_property
+    def deployments(self) -> DeploymentsService:
+        from .services.deployments import DeploymentsService
+
+        return DeploymentsService(self.store, self.home, self.clock, self.runs, self.wake_engine)
+
+    @cached_property
+    def features(self) -> FeaturesService:
+        from .services.features import FeaturesService
+
+        return FeaturesService(self.store, self.home, self.clock)
+
+    @cached_property
+    def drift(self) -> DriftService:
+        from .services.drift import DriftService
+
+        return DriftService(self.home, self.clock, self.runs)
+
+    @cached_property
+    def gpus(self) -> GPUsService:
+        from .services.gpus import GPUsService
+
+        return GPUsService(self.store, self.gpus_source)
+
+    def status(self) -> Status:
+        """Versions, where data lives, what is running, and what is not available and why."""
+        from .services.status import read_status
+
+        return read_status(self)
+
+    # --- the environment of kernels and jobs -----------------------------------------------------
+
+    def environment(self) -> dict[str, str]:
+        """Variables that make MLflow in another process write where the platform reads."""
+        variables = {"MLPLAT_HOME": str(self.home.root), "MLFLOW_TRACKING_URI": self.mlflow_uri}
+        if self.mlflow_uri.startswith(("sqlite:", "postgresql")):
+            # Without it MLflow puts the artifacts of a new experiment into ./mlruns of the working directory.
+            variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = self.home.artifacts.as_uri()
+        return variables
+
+    # --- the engine -------------------------------------------------------------------------
+
+    def wake_engine(self) -> None:
+        """Make sure that an engine is alive and looks at the store now. Returns at once."""
+        try:
+            pipe = os.open(self.home.wake, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            self._start_engine()
+            return
+        try:
+            os.write(pipe, b"\n")
+        except OSError:
+            pass  # a full pipe wakes as well as one more byte
+        finally:
+            os.close(pipe)
+
+    def _start_engine(self) -> None:
+        environment = {**os.environ, "MLPLAT_HOME": str(self.home.root), "MLPLAT_DB_URL": self.store_url}
+        environment["MLFLOW_TRACKING_URI"] = self.mlflow_uri
+        for name in ("JPY_API_TOKEN", "JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "MLFLOW_RUN_ID", "JPY_PARENT_PID"):
+            environment.pop(name, None)
+        with open(self.home.log / "engine.log", "ab") as log:
+            try:
+                # The shell leaves at once, so that the engine is nobody's child and never a zombie here.
+                subprocess.run(
+                    ["/bin/sh", "-c", '"$@" &', "sh", sys.executable, "-m", "jupyter_mlplat.engine", "--detached"],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd="/",
+                    env=environment,
+                    start_new_session=True,
+                    check=True,
+                )
+            except (OSError, subprocess.CalledProcessError) as error:
+                raise Unavailable(
+                    f"the engine could not be started: {error}", hint="start it: jupyter mlplat scheduler"
+                ) from error
+
+    def close(self) -> None:
+        """Give back what this process holds."""
+        if "store" in self.__dict__:
+            self.store.close()
+
+
+def read_config() -> Config:
+    """`jupyter_mlplat_config.py` and `.json` on Jupyter's configuration path, the most specific last."""
+    from jupyter_core.paths import jupyter_config_path
+    from traitlets.config.loader import ConfigFileNotFound, JSONFileConfigLoader, PyFileConfigLoader
+
+    merged = Config()
+    for folder in reversed(jupyter_config_path()):
+        for loader in (PyFileConfigLoader, JSONFileConfigLoader):
+            suffix = "py" if loader is PyFileConfigLoader else "json"
+            try:
+                merged.merge(loader(f"jupyter_mlplat_config.{suffix}", path=folder).load_config())
+            except ConfigFileNotFound:
+                continue
+            except Exception as error:
+                raise Invalid(
+                    f"{folder}/jupyter_mlplat_config.{suffix} cannot be read: {error}",
+                    hint="mend the file or move it away",
+                ) from error
+    return merged

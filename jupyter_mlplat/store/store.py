@@ -1,0 +1,213 @@
+"""Transactions on SQLite and PostgreSQL; a state change and its notification are one act."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ..errors import Invalid, Unavailable
+from ..models import Change
+from . import tables
+from .schema import upgrade
+
+BUSY_TIMEOUT_S = 15
+OUTBOX_AGE = timedelta(hours=1)
+OUTBOX_OVERLAP = timedelta(seconds=5)
+NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "lustre", "gpfs", "afs"})
+
+_open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _forget_connections_after_fork() -> None:
+    for engine in list(_open_engines):
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forget_connections_after_fork)
+
+
+class Transaction:
+    """One open write: SQL on `connection`, and `emit` for whoever wants to know."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def emit(self, topic: str, key: str) -> None:
+        """Say that the thing `key` of `topic` changed; published when the transaction commits, else never."""
+        self.connection.execute(insert(tables.outbox).values(topic=topic, key=key, at=datetime.now(UTC)))
+
+
+class Store:
+    """The platform's own database.
+
+    `url` is an SQLAlchemy URL of SQLite or PostgreSQL. Opening it brings the schema up to date. Safe to
+    share among threads; connections never cross a fork. Raises `Unavailable` where the database cannot
+    be reached and `Invalid` where the URL cannot be used.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        try:
+            parsed = make_url(url)
+        except SQLAlchemyError as error:
+            raise Invalid(
+                "the store's URL cannot be read", hint="like sqlite:////data/mlplat.db or postgresql://user@host/db"
+            ) from error
+        self.dialect = parsed.get_backend_name()
+        if self.dialect == "sqlite":
+            if parsed.database in (None, "", ":memory:"):
+                raise Invalid("the store cannot live in memory", hint="give it a file: sqlite:////data/mlplat.db")
+            path = Path(str(parsed.database)).absolute()
+            refuse_network_file_system(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._engine = create_engine(
+                parsed.set(database=str(path)), connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+            )
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+        elif self.dialect == "postgresql":
+            if parsed.drivername == "postgresql":
+                parsed = parsed.set(drivername="postgresql+psycopg")
+            try:
+                self._engine = create_engine(
+                    parsed, pool_pre_ping=True, pool_timeout=BUSY_TIMEOUT_S, connect_args={"connect_timeout": 10}
+                )
+            except ImportError as error:
+                raise Unavailable(
+                    "the PostgreSQL driver is not installed", hint="pip install 'jupyter_mlplat[postgresql]'"
+                ) from error
+        else:
+            raise Invalid(f"a store on {self.dialect} is not supported", hint="use sqlite or postgresql")
+        _open_engines.add(self._engine)
+        self._version_lock = threading.Lock()
+        self._version_connection: Connection | None = None
+        with _translate_errors(self.display_url):
+            upgrade(self._engine)
+
+    @property
+    def display_url(self) -> str:
+        """The URL without its password."""
+        return make_url(self.url).render_as_string(hide_password=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A consistent view; anything written in it is rolled back."""
+        with _translate_errors(self.display_url), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """One transaction: all of it is kept, or, after an exception, none of it."""
+        with _translate_errors(self.display_url):
+            engine = self._engine.execution_options(mlplat_write=True)
+            with engine.begin() as connection:
+                yield Transaction(connection)
+
+    def close(self) -> None:
+        """Close every connection of this process."""
+        with self._version_lock:
+            if self._version_connection is not None:
+                self._version_connection.close()
+                self._version_connection = None
+        self._engine.dispose()
+
+    # --- the outbox -------------------------------------------------------------------------
+
+    def last_change(self) -> int:
+        """The id of the newest outbox row, 0 when there is none."""
+        with self.read() as connection:
+            return int(connection.execute(select(func.max(tables.outbox.c.id))).scalar() or 0)
+
+    def changes_after(self, cursor: int) -> list[Change]:
+        """Outbox rows above `cursor`, and those of the last 5 seconds again.
+
+        Ids are given out before they are committed, so a lower one can appear after a higher one: the
+        caller drops those that it has already seen.
+        """
+        recent = datetime.now(UTC) - OUTBOX_OVERLAP
+        table = tables.outbox
+        with self.read() as connection:
+            rows = connection.execute(
+                select(table).where((table.c.id > cursor) | (table.c.at >= recent)).order_by(table.c.id).limit(5000)
+            )
+            return [Change.model_validate(dict(row)) for row in rows.mappings()]
+
+    def prune_outbox(self) -> int:
+        """Delete rows older than an hour; returns how many."""
+        with self.write() as transaction:
+            result = transaction.connection.execute(
+                delete(tables.outbox).where(tables.outbox.c.at < datetime.now(UTC) - OUTBOX_AGE)
+            )
+            return int(result.rowcount)
+
+    def data_version(self) -> int | None:
+        """A number that changes when another connection wrote (SQLite only, None elsewhere): cheap enough for 4 Hz."""
+        if self.dialect != "sqlite":
+            return None
+        with self._version_lock, _translate_errors(self.display_url):
+            if self._version_connection is None or self._version_connection.closed:
+                self._version_connection = self._engine.execution_options(isolation_level="AUTOCOMMIT").connect()
+            return int(self._version_connection.execute(text("PRAGMA data_version")).scalar() or 0)
+
+
+@contextmanager
+def _translate_errors(url: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable(
+            f"the store {url} cannot be used: {str(error.orig).strip()}",
+            hint="see that the database runs, is writable and is not locked by another program",
+        ) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable(f"the connection to the store {url} was lost", hint="try again") from error
+        raise
+
+
+def _prepare_sqlite(connection: object, record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that upgrades from read to write fails at once when another writer is there.
+    options = connection.get_execution_options()
+    if options.get("mlplat_write"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif options.get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN")
+
+
+def refuse_network_file_system(path: Path) -> None:
+    """Raise `Invalid` where `path` is on a network file system: WAL and its locks do not work there."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return
+    target = os.path.realpath(path)
+    best, kind = "", ""
+    for line in mounts.read_text().splitlines():
+        fields = line.split(" ")
+        point = fields[1].replace("\\040", " ")
+        if (target == point or target.startswith(point.rstrip("/") + "/")) and len(point) >= len(best):
+            best, kind = point, fields[2]
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise Invalid(
+            f"the SQLite store {path} is on a network file system ({kind})",
+            hint="set MLPLAT_HOME to a local disk, or MLPLAT_DB_URL to a PostgreSQL database",
+        )

@@ -1,0 +1,169 @@
+"""The schema. A change here needs a migration beside it; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC time, on a database that has no such type too."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone reached the store")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(200), nullable=False),
+    Column("notebook", Text, nullable=False, comment="absolute path on the submitting host"),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
+    Column("attempt", Integer, nullable=False, default=0, comment="fencing token: late writers lose"),
+    Column("parameters", JSON, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("timeout", Float),
+    Column("cell_timeout", Float),
+    Column("submitted_at", UTCDateTime, nullable=False),
+    Column("started_at", UTCDateTime),
+    Column("ended_at", UTCDateTime),
+    Column("seen_at", UTCDateTime, comment="the runner's last sign of life"),
+    Column("reason", String(32)),
+    Column("message", Text),
+    Column("run_id", String(64)),
+    Column("metric", JSON, nullable=False, default=dict),
+    Column("metric_name", String(250), comment="metadata.mlplat.metric of the notebook"),
+    Column("cancel_requested", Boolean, nullable=False, default=False),
+    Column("cells_total", Integer, nullable=False, default=0),
+    Column("cells_done", Integer, nullable=False, default=0),
+    Column("idempotency_key", String(300), unique=True, comment="owner and the client's key"),
+    Index("ix_jobs_state_id", "state", "id"),
+    sqlite_autoincrement=True,
+)
+
+cells = Table(
+    "cells",
+    metadata,
+    Column("job_id", Integer, ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", UTCDateTime),
+    Column("ended_at", UTCDateTime),
+    Column("error", Text),
+    PrimaryKeyConstraint("job_id", "attempt", "index"),
+)
+
+deployments = Table(
+    "deployments",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("target", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("revision", Integer, nullable=False, default=1, comment="fencing token of the supervisor"),
+    Column("versions", JSON, nullable=False),
+    Column("url", Text),
+    Column("token_file", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("handle", JSON, nullable=False, default=dict, comment="how the target finds its process again"),
+    Column("example", JSON),
+    Column("message", Text),
+    Column("restarts", Integer, nullable=False, default=0),
+    Column("stop_requested", Boolean, nullable=False, default=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("updated_at", UTCDateTime, nullable=False),
+    Column("idempotency_key", String(300), unique=True),
+)
+
+feature_views = Table(
+    "feature_views",
+    metadata,
+    Column("name", String(63), primary_key=True),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("entities", JSON, nullable=False),
+    Column("timestamp", String(250), nullable=False),
+    Column("features", JSON, nullable=False),
+    Column("ttl", Float),
+    Column("description", Text, nullable=False, default=""),
+    Column("rows", Integer),
+    Column("materialized_at", UTCDateTime),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("updated_at", UTCDateTime, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("owner", String(200), nullable=False),
+    Column("devices", JSON, nullable=False),
+    Column("created_at", UTCDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+engine = Table(
+    "engine",
+    metadata,
+    Column("id", Integer, primary_key=True, comment="always 1: one engine per store"),
+    Column("holder", String(64), nullable=False, comment="random id of the process that holds the lease"),
+    Column("host", String(255), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("pid_started", Float, nullable=False),
+    Column("since", UTCDateTime, nullable=False),
+    Column("expires", UTCDateTime, nullable=False),
+    Column("stop_requested", String(16), comment="wait or cancel: what to do with running jobs"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("topic", String(32), nullable=False),
+    Column("key", String(250), nullable=False),
+    Column("at", UTCDateTime, nullable=False, index=True),
+    sqlite_autoincrement=True,
+)
