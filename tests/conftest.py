@@ -1,0 +1,243 @@
+"""Fixtures that all tests share: a data directory of their own, a platform on it, a real PostgreSQL.
+
+No test sees the user's home, configuration or data, and none leaves a process behind: what a test
+starts inherits `MLPLAT_HOME`, and that is how it is found again.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jupyter_mlplat.home import Home
+from jupyter_mlplat.platform import Platform
+from jupyter_mlplat.processes import kill_tree, start_time
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+_UNSET = (
+    "MLPLAT_DB_URL",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_REGISTRY_URI",
+    "MLFLOW_EXPERIMENT_ID",
+    "MLFLOW_EXPERIMENT_NAME",
+    "MLFLOW_RUN_ID",
+    "_MLFLOW_SERVER_ARTIFACT_ROOT",
+    "JUPYTERHUB_USER",
+    "JUPYTER_PATH",
+    "JUPYTER_CONFIG_PATH",
+    "JUPYTER_TOKEN",
+    "JPY_PARENT_PID",
+    "XDG_DATA_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_CACHE_HOME",
+)
+
+
+# --- no process is left behind --------------------------------------------------------------------
+
+
+def living_under(root: Path) -> list[psutil.Process]:
+    """Processes that were started with a data directory inside `root`; never the one that asks."""
+    inside = str(root) + os.sep
+    found = []
+    for process in psutil.process_iter():
+        if process.pid == os.getpid():
+            continue
+        try:
+            home = process.environ().get("MLPLAT_HOME", "")
+            if (home + os.sep).startswith(inside) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def fail_on_leftovers(root: Path, *, within: float = 10.0) -> None:
+    """Give what is ending under `root` some seconds, then kill and name what is still there."""
+    left = living_under(root)
+    if left:
+        _, left = psutil.wait_procs(left, timeout=within)
+        left = [process for process in {*left, *living_under(root)} if process.is_running()]
+    if not left:
+        return
+    lines = []
+    for process in sorted(left, key=lambda one: one.pid):
+        try:
+            lines.append(f"{process.pid} (child of {process.ppid()}): {' '.join(process.cmdline())}")
+            process.kill()
+        except psutil.Error:
+            continue
+    psutil.wait_procs(left, timeout=5.0)
+    if lines:
+        pytest.fail("processes were left behind:\n  " + "\n  ".join(lines), pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_outlives_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    yield
+    fail_on_leftovers(tmp_path_factory.getbasetemp())
+
+
+# --- data directory and platform ------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def isolated_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Home, configuration and data directories inside `tmp_path`; returns the future data directory."""
+    for name in _UNSET:
+        monkeypatch.delenv(name, raising=False)
+    for name, folder in (
+        ("HOME", "user"),
+        ("JUPYTER_CONFIG_DIR", "user/.jupyter"),
+        ("JUPYTER_DATA_DIR", "user/.local/share/jupyter"),
+        ("JUPYTER_RUNTIME_DIR", "user/runtime"),
+        ("IPYTHONDIR", "user/.ipython"),
+    ):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        monkeypatch.setenv(name, str(tmp_path / folder))
+    data = tmp_path / "mlplat"
+    monkeypatch.setenv("MLPLAT_HOME", str(data))
+    return data
+
+
+@pytest.fixture
+def home(isolated_environment: Path) -> Home:
+    """An empty data directory that every process of this test uses."""
+    return Home(isolated_environment).ensure()
+
+
+@pytest.fixture
+def platform(home: Home) -> Iterator[Platform]:
+    """A platform on `home`; its engine, if one was started, is stopped, and nothing may stay alive."""
+    made = Platform()
+    yield made
+    try:
+        stop_engine(made)
+    finally:
+        made.close()
+    fail_on_leftovers(home.root)
+
+
+def stop_engine(platform: Platform) -> None:
+    """End the engine of `platform` with all that it keeps; an engine that is only just starting too."""
+    if not living_under(platform.home.root):
+        return
+    from jupyter_mlplat.engine import request_stop
+
+    request_stop(platform, jobs="cancel")
+    deadline = time.monotonic() + 30.0
+    while engines := _engines(platform.home.root):
+        if time.monotonic() > deadline:
+            for process in engines:
+                started = start_time(process.pid)
+                if started is not None:
+                    kill_tree(process.pid, started)
+            return
+        psutil.wait_procs(engines, timeout=1.0)
+        # One that had not taken its lease when the stop was asked for has not heard it.
+        if _engines(platform.home.root):
+            request_stop(platform, jobs="cancel")
+
+
+def _engines(root: Path) -> list[psutil.Process]:
+    found = []
+    for process in living_under(root):
+        try:
+            if "jupyter_mlplat.engine" in process.cmdline():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+
+class PostgreSQL:
+    """A cluster of its own, reached by a Unix socket only; durable for nobody, so quick."""
+
+    def __init__(self, programs: Path) -> None:
+        self._programs = programs
+        # Sockets have short paths, and the server's user must be able to enter: not under pytest's folder.
+        self.folder = Path(tempfile.mkdtemp(prefix="mlplat-pg-"))
+        self.user: str | None = None
+        if os.geteuid() == 0:
+            self.user = pwd.getpwnam("postgres").pw_name
+            shutil.chown(self.folder, self.user, self.user)
+        self._data = self.folder / "data"
+        self._run("initdb", "-D", self._data, "-U", "mlplat", "-A", "trust", "-E", "UTF8", "--no-sync", "--no-locale")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self.folder}'"
+        options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=100"
+        self._run("pg_ctl", "-D", self._data, "-w", "-l", self.folder / "log", "-o", options, "start")
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://mlplat@/{database}?host={self.folder}"
+
+    def execute(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(f"host={self.folder} user=mlplat dbname=postgres", autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def stop(self) -> None:
+        try:
+            self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str | Path) -> None:
+        # Not through a pipe: the server would inherit it and never close it.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(
+                [self._programs / program, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                user=self.user,
+                group=self.user,
+                extra_groups=[] if self.user else None,
+                env={"PATH": os.defpath, "LC_ALL": "C"},
+                check=False,
+            )
+            output.seek(0)
+            if done.returncode:
+                pytest.fail(f"{program} failed: {output.read().decode(errors='replace')}", pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for all tests that want one."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[-3]))
+    if found:
+        programs = found[-1].parent
+    elif on_path := shutil.which("initdb"):
+        programs = Path(on_path).resolve().parent
+    else:
+        pytest.fail(
+            "PostgreSQL is not installed; install it (Debian: apt-get install postgresql) and run `make setup`",
+            pytrace=False,
+        )
+    server = PostgreSQL(programs)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: PostgreSQL) -> Iterator[str]:
+    """The URL of an empty database that is dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    postgresql_server.execute(f"CREATE DATABASE {name}")
+    yield postgresql_server.url(name)
+    postgresql_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
