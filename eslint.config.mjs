@@ -1,0 +1,49 @@
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  { ignores: ['lib/', 'labextension/build/', 'node_modules/'] },
+  ...tseslint.configs.strict,
+  {
+    files: ['src/**/*.{ts,tsx}'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-extraneous-class': 'off',
+      'no-console': ['error', { allow: ['warn', 'error'] }],
+      eqeqeq: 'error',
+      curly: 'error',
+      // Layers: types <- api <- model <- panels <- index; widgets know no api.
+      'no-restricted-imports': 'off'
+    }
+  },
+  {
+    files: ['src/widgets/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['../api', '../model', '../panels/*', '../commands'], message: 'Widgets know no api.' }] }
+      ]
+    }
+  },
+  {
+    files: ['src/api.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['./model', './panels/*', './widgets/*', './commands'], message: 'api knows types only.' }] }
+      ]
+    }
+  },
+  {
+    files: ['src/model.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['./panels/*', './widgets/*', './commands'], message: 'model knows api and types only.' }] }
+      ]
+    }
+  }
+);

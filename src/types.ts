@@ -1,0 +1,367 @@
+// Generated from jupyter_mlplat/models.py by scripts/generate_types.py. Do not edit.
+
+import type { JSONValue } from '@lumino/coreutils';
+
+/** One page of a list; `next` is the cursor of the following page, or null on the last. */
+export interface Page<T> {
+  readonly items: ReadonlyArray<T>;
+  readonly next: string | null;
+}
+
+/** Where one execution of a notebook stands. */
+export type JobState =
+  | 'queued'
+  | 'starting'
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled'
+  | 'lost'
+  | 'skipped';
+
+/** The states of JobState from which no move is legal. */
+export const ENDED_JOB_STATES: ReadonlySet<JobState> = new Set<JobState>(['succeeded', 'failed', 'cancelled', 'lost', 'skipped']);
+
+/** Why a job ended other than by succeeding. */
+export type Reason =
+  | 'cell_error'
+  | 'kernel_died'
+  | 'out_of_memory'
+  | 'timeout'
+  | 'deadline'
+  | 'cancelled'
+  | 'replaced'
+  | 'preempted'
+  | 'pruned'
+  | 'worker_lost'
+  | 'bad_input'
+  | 'backend_unavailable';
+
+/** Where one code cell of a job stands. */
+export type CellState =
+  | 'not_run'
+  | 'running'
+  | 'ok'
+  | 'error'
+  | 'timeout'
+  | 'kernel_died'
+  | 'cancelled'
+  | 'skipped';
+
+/** One code cell as submitted; `index` is its position in the submitted notebook, counted from 0. */
+export interface Cell {
+  readonly index: number;
+  readonly state: CellState;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly error: string | null;
+}
+
+/** What somebody asks for when they run a notebook as a job. */
+export interface JobSpec {
+  /** path of the notebook */
+  readonly notebook: string;
+  /** how lists show it; the notebook's name by default */
+  readonly name?: string | null;
+  /** values of the parameters cell */
+  readonly parameters?: Readonly<Record<string, JSONValue>>;
+  /** seconds that one attempt may take */
+  readonly timeout?: number | null;
+  /** seconds that one cell may take */
+  readonly cell_timeout?: number | null;
+}
+
+/** One execution of a notebook: the record that cannot lie. */
+export interface Job {
+  readonly id: string;
+  readonly name: string;
+  readonly notebook: string;
+  readonly owner: string;
+  readonly state: JobState;
+  /** number of the current attempt, from 1; 0 before the first */
+  readonly attempt: number;
+  readonly parameters: Readonly<Record<string, JSONValue>>;
+  readonly submitted_at: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly reason: Reason | null;
+  /** the reason in words, with the failing cell's error */
+  readonly message: string | null;
+  /** the MLflow run of the current attempt */
+  readonly run_id: string | null;
+  /** the metric that the notebook marks as its own */
+  readonly metric: Readonly<Record<string, number>>;
+  readonly timeout: number | null;
+  readonly cell_timeout: number | null;
+  readonly cancel_requested: boolean;
+  readonly cells_done: number;
+  readonly cells_total: number;
+  /** empty in lists */
+  readonly cells: ReadonlyArray<Cell>;
+  /** where its output, log and exit record are */
+  readonly folder: string;
+}
+
+/** The text that a job printed; `offset` is where the next read continues. */
+export interface JobLog {
+  readonly text: string;
+  readonly offset: number;
+  readonly ended: boolean;
+}
+
+/** An MLflow experiment. */
+export interface Experiment {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** An MLflow run as lists show it. */
+export interface Run {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment_id: string;
+  readonly experiment: string;
+  /** MLflow's RUNNING, SCHEDULED, FINISHED, FAILED or KILLED */
+  readonly status: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly owner: string | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** last values; one that is not finite is null */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly job_id: string | null;
+}
+
+/** A run with what hangs on it. */
+export interface RunDetail {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment_id: string;
+  readonly experiment: string;
+  /** MLflow's RUNNING, SCHEDULED, FINISHED, FAILED or KILLED */
+  readonly status: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly owner: string | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** last values; one that is not finite is null */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly job_id: string | null;
+  readonly datasets: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+  readonly artifacts: ReadonlyArray<string>;
+  readonly models: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+}
+
+/** One version of a registered model. */
+export interface ModelVersion {
+  readonly name: string;
+  readonly version: string;
+  /** models:/name/version */
+  readonly uri: string;
+  readonly run_id: string | null;
+  readonly source: string | null;
+  readonly aliases: ReadonlyArray<string>;
+  readonly created_at: string | null;
+  readonly status: string;
+}
+
+/** A registered model and its versions, newest first. */
+export interface RegisteredModel {
+  readonly name: string;
+  readonly description: string;
+  /** alias -> version */
+  readonly aliases: Readonly<Record<string, string>>;
+  readonly versions: ReadonlyArray<ModelVersion>;
+  readonly updated_at: string | null;
+}
+
+/** Where an endpoint stands. */
+export type DeploymentState =
+  | 'starting'
+  | 'ready'
+  | 'degraded'
+  | 'failed'
+  | 'stopped';
+
+/** The states of DeploymentState from which no move is legal. */
+export const ENDED_DEPLOYMENT_STATES: ReadonlySet<DeploymentState> = new Set<DeploymentState>([]);
+
+/** What somebody asks for when they deploy a model. */
+export interface DeploymentSpec {
+  readonly name: string;
+  /** models:/name/version or models:/name@alias */
+  readonly model: string;
+  readonly target?: 'local';
+}
+
+/** A model version behind an endpoint, with its share of the traffic in percent. */
+export interface DeployedVersion {
+  readonly model: string;
+  readonly version: string;
+  readonly uri: string;
+  readonly run_id: string | null;
+  readonly traffic: number;
+}
+
+/** A served model: its address, and what stands behind it. */
+export interface Deployment {
+  readonly name: string;
+  readonly owner: string;
+  readonly target: string;
+  readonly state: DeploymentState;
+  /** the endpoint's own base */
+  readonly url: string | null;
+  /** a file that holds the bearer token and nothing else */
+  readonly token_file: string | null;
+  readonly versions: ReadonlyArray<DeployedVersion>;
+  /** one valid /invocations body */
+  readonly example: Readonly<Record<string, JSONValue>> | null;
+  readonly message: string | null;
+  readonly restarts: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** A column of a feature view and its type as the source has it. */
+export interface FeatureField {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A table whose rows say what was known about an entity, and from when. */
+export interface FeatureViewSpec {
+  readonly name: string;
+  /** parquet or csv file; a relative path starts at the definition */
+  readonly source: string;
+  /** columns that identify a row's entity */
+  readonly entities: ReadonlyArray<string>;
+  /** column with the event time */
+  readonly timestamp: string;
+  /** columns to serve; all others of the source if empty */
+  readonly features?: ReadonlyArray<string>;
+  /** seconds after which a value is too old to use */
+  readonly ttl?: number | null;
+  readonly description?: string;
+}
+
+/** A feature view as it stands in the store. */
+export interface FeatureView {
+  readonly name: string;
+  readonly owner: string;
+  readonly source: string;
+  readonly entities: ReadonlyArray<string>;
+  readonly timestamp: string;
+  readonly features: ReadonlyArray<FeatureField>;
+  readonly ttl: number | null;
+  readonly description: string;
+  /** rows of the source when it was last materialized */
+  readonly rows: number | null;
+  readonly materialized_at: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** How far one column moved: its score against the threshold of its method. */
+export interface DriftColumn {
+  readonly column: string;
+  readonly method: string;
+  readonly score: number | null;
+  readonly threshold: number;
+  readonly drifted: boolean;
+  /** share of missing values, 0 to 1 */
+  readonly reference_missing: number;
+  readonly current_missing: number;
+  readonly note: string;
+}
+
+/** The outcome of one drift check. */
+export interface DriftReport {
+  readonly drift: boolean;
+  readonly columns: ReadonlyArray<DriftColumn>;
+  readonly drifted_columns: ReadonlyArray<string>;
+  readonly reference: string;
+  readonly current: string;
+  readonly reference_rows: number;
+  readonly current_rows: number;
+  readonly checked_at: string;
+  /** Evidently's HTML report, an MLflow artifact */
+  readonly report_uri: string | null;
+  readonly run_id: string | null;
+}
+
+/** Where a claim on GPUs stands. */
+export type LeaseState =
+  | 'queued'
+  | 'granted'
+  | 'released'
+  | 'expired';
+
+/** The states of LeaseState from which no move is legal. */
+export const ENDED_LEASE_STATES: ReadonlySet<LeaseState> = new Set<LeaseState>(['released', 'expired']);
+
+/** A claim on GPUs. */
+export interface Lease {
+  readonly id: string;
+  readonly state: LeaseState;
+  readonly owner: string;
+  /** UUIDs */
+  readonly devices: ReadonlyArray<string>;
+  readonly position: number | null;
+}
+
+/** A device as its driver reports it. */
+export interface GPU {
+  readonly index: number;
+  readonly uuid: string;
+  readonly name: string;
+  readonly memory_total_bytes: number;
+  readonly memory_used_bytes: number;
+  /** 0 to 1 */
+  readonly utilization: number | null;
+  readonly lease: Lease | null;
+}
+
+/** The devices of this machine, and who waits for one. */
+export interface GPUs {
+  readonly source: string;
+  /** why there are none, when there are none */
+  readonly message: string | null;
+  readonly devices: ReadonlyArray<GPU>;
+  readonly queue: ReadonlyArray<Lease>;
+}
+
+/** One thing that `status` reports on. */
+export interface Part {
+  readonly name: string;
+  readonly available: boolean;
+  readonly detail: string;
+  readonly hint: string;
+}
+
+/** Versions, where data lives, what runs, and what is not available and why. */
+export interface Status {
+  readonly version: string;
+  /** version of the HTTP interface; front and back compare it */
+  readonly api: number;
+  readonly python: string;
+  readonly platform: string;
+  readonly home: string;
+  readonly store: string;
+  readonly tracking_uri: string;
+  readonly backend: string;
+  readonly owner: string;
+  /** pid, host and since of the living engine */
+  readonly engine: Readonly<Record<string, JSONValue>> | null;
+  readonly running: Readonly<Record<string, number>>;
+  readonly parts: ReadonlyArray<Part>;
+}
+
+/** An outbox row: something changed, fetch it again. Never carries data. */
+export interface Change {
+  readonly id: number;
+  readonly topic: 'jobs' | 'runs' | 'models' | 'deployments' | 'features' | 'drift' | 'gpus';
+  readonly key: string;
+  readonly at: string;
+}
