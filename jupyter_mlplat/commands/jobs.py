@@ -1,0 +1,336 @@
+"""jobs: run a notebook, watch it, read what it left."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import Invalid
+from .blocks import Block, Facts, Seconds, State, Table, Text, Value
+from .grammar import Call, Command, Stopped, argument
+from .values import build, count, existing_file, read_mapping, seconds, split_pair
+
+if TYPE_CHECKING:
+    from ..models import Job, JobLog, Page
+
+FOLLOW_S = 0.25
+
+JOB_ID = argument("id", metavar="ID", help="the job's id, as `jobs list` shows it")
+NOTEBOOK = argument("notebook", metavar="NB", help="path of the notebook")
+LISTING = (
+    argument("--limit", type=count, default=50, metavar="N", help="at most this many (50)"),
+    argument("--after", metavar="CURSOR", help="go on where the list before ended: its `next`"),
+)
+
+
+# --- what they do -------------------------------------------------------------------------------
+
+
+def run(call: Call) -> Job:
+    from ..models import JobSpec
+
+    args = call.args
+    notebook = existing_file(args.notebook, "the notebook", field="notebook")
+    parameters = _parameters(call, notebook)
+    spec = build(
+        JobSpec,
+        notebook=str(notebook),
+        name=args.name,
+        parameters=parameters,
+        timeout=args.timeout,
+        cell_timeout=args.cell_timeout,
+    )
+    job = call.platform.jobs.submit(spec, owner=call.platform.user)
+    if args.wait or args.stream:
+        call.report.note(f"job {job.id} is {job.state}")
+        return follow(call, job.id, stream=args.stream)
+    return job
+
+
+def _parameters(call: Call, notebook: Path) -> dict[str, Any]:
+    args = call.args
+    parameters = read_mapping(args.file) if args.file else {}
+    if args.parameter:
+        from ..services.jobs.parameters import coerce_text
+
+        schema = call.platform.jobs.schema(notebook)
+        for pair in args.parameter:
+            name, text = split_pair(pair, option="-p", field="parameters")
+            parameters[name] = coerce_text(schema, name, text)
+    return parameters
+
+
+def follow(call: Call, job_id: str, *, stream: bool = False) -> Job:
+    """Report every change of a job, with `stream` its log too, until it has ended. Raises `Stopped` on Ctrl-C."""
+    jobs = call.platform.jobs
+    try:
+        if not stream:
+            return jobs.wait(job_id, on_change=call.report.job)
+        jobs.get(job_id)
+        _copy_log(call, job_id)
+        return jobs.get(job_id)
+    except KeyboardInterrupt:
+        raise Stopped(
+            f"stopped waiting; job {job_id} goes on", hint=f"cancel it: jupyter mlplat jobs cancel {job_id}"
+        ) from None
+
+
+def _copy_log(call: Call, job_id: str) -> None:
+    log = call.platform.jobs.log(job_id)
+    while True:
+        if log.text:
+            call.report.log(log.text)
+        elif log.ended:
+            return
+        else:
+            time.sleep(FOLLOW_S)
+        log = call.platform.jobs.log(job_id, offset=log.offset)
+
+
+def list_jobs(call: Call) -> Page[Job]:
+    from ..models import JobState
+
+    args = call.args
+    if args.state and args.state not in list(JobState):
+        raise Invalid(
+            f"no job state is called {args.state}",
+            hint=f"one of {', '.join(JobState)}",
+            fields={"state": "unknown"},
+        )
+    owner = call.platform.user if args.mine else None
+    return call.platform.jobs.list(limit=args.limit, after=args.after, state=args.state, owner=owner)
+
+
+def show(call: Call) -> Job:
+    return call.platform.jobs.get(call.args.id)
+
+
+def cancel(call: Call) -> Job:
+    job = call.platform.jobs.cancel(call.args.id)
+    return follow(call, job.id) if call.args.wait else job
+
+
+def logs(call: Call) -> JobLog:
+    from ..models import JobLog
+
+    log = call.platform.jobs.log(call.args.id)
+    if not call.args.follow:
+        return log
+    try:
+        _copy_log(call, call.args.id)
+    except KeyboardInterrupt:
+        raise Stopped(f"stopped reading; job {call.args.id} goes on", hint="jupyter mlplat jobs watch ID") from None
+    log = call.platform.jobs.log(call.args.id)
+    return log if call.args.json else JobLog(text="", offset=log.offset, ended=log.ended)
+
+
+def cells(call: Call) -> dict[str, Any]:
+    return {"items": call.platform.jobs.get(call.args.id).cells, "next": None}
+
+
+def output(call: Call) -> dict[str, Any]:
+    args = call.args
+    jobs = call.platform.jobs
+    if args.html:
+        text = jobs.html(args.id)
+        if not args.to:
+            return {"path": None, "html": text}
+        return {"path": str(_save(args.to, text.encode("utf-8")))}
+    path = jobs.output(args.id)
+    if not args.to:
+        return {"path": str(path)}
+    return {"path": str(_save(args.to, path))}
+
+
+def _save(to: str, content: bytes | Path) -> Path:
+    target = Path(to).expanduser().absolute()
+    try:
+        if isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            shutil.copyfile(content, target)
+    except OSError as error:
+        raise Invalid(
+            f"{to} cannot be written: {error.strerror or error}",
+            hint="give the path of a file in a folder that is there",
+            fields={"to": "cannot be written"},
+        ) from None
+    return target
+
+
+def watch(call: Call) -> Job:
+    return follow(call, call.args.id, stream=call.args.stream)
+
+
+def schema(call: Call) -> dict[str, Any]:
+    found: dict[str, Any] = call.platform.jobs.schema(
+        existing_file(call.args.notebook, "the notebook", field="notebook")
+    )
+    return found
+
+
+# --- how it looks -------------------------------------------------------------------------------
+
+
+def took(job: Job) -> Seconds | None:
+    """How long the job has been at work."""
+    if job.started_at is None:
+        return None
+    return Seconds(((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds())
+
+
+def metric(job: Job) -> str | None:
+    """The metric that the notebook marks as its own, as `auc 0.913`."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in job.metric.items()) or None
+
+
+def show_jobs(page: Page[Job]) -> list[Block]:
+    rows: list[list[Value]] = [
+        [
+            job.id, job.name, State(job.state), f"{job.cells_done}/{job.cells_total}" if job.cells_total else None,
+            job.submitted_at, took(job), metric(job), job.owner,
+        ]
+        for job in page.items
+    ]  # fmt: skip
+    return [
+        Table(
+            ["id", "name", "state", "cells", "submitted", "took", "metric", "owner"],
+            rows,
+            empty="No jobs yet. Run a notebook as one: jupyter mlplat jobs run NB",
+            more=f"more: jupyter mlplat jobs list --after {page.next}" if page.next else None,
+        )
+    ]
+
+
+def show_job(job: Job) -> list[Block]:
+    state = State(job.state)
+    facts: list[tuple[str, Value]] = [
+        ("job", job.id),
+        ("name", job.name),
+        ("state", state),
+        ("reason", job.reason and str(job.reason)),
+        ("message", job.message),
+        ("notebook", job.notebook),
+        ("attempt", job.attempt or None),
+        ("cells", f"{job.cells_done} of {job.cells_total}" if job.cells_total else None),
+        ("parameters", ", ".join(f"{name}={value!r}" for name, value in job.parameters.items()) or None),
+        ("submitted", job.submitted_at),
+        ("took", took(job)),
+        ("metric", metric(job)),
+        ("run", job.run_id),
+        ("owner", job.owner),
+        ("folder", job.folder),
+    ]
+    blocks: list[Block] = [Facts(facts)]
+    if job.cells and job.attempt:
+        blocks += show_cells({"items": job.cells})
+    return blocks
+
+
+def show_submitted(job: Job) -> list[Block]:
+    if job.state.ended or job.cells:
+        return show_job(job)
+    return [Text(f"job {job.id} is {job.state}; watch it: jupyter mlplat jobs watch {job.id}")]
+
+
+def show_cells(answer: dict[str, Any]) -> list[Block]:
+    rows: list[list[Value]] = []
+    for cell in answer["items"]:
+        took_s = ((cell.ended_at or datetime.now(UTC)) - cell.started_at).total_seconds() if cell.started_at else None
+        error = (cell.error or "").strip().rpartition("\n")[2]
+        rows.append([cell.index, State(cell.state), None if took_s is None else Seconds(took_s), error])
+    return [Table(["cell", "state", "took", "error"], rows, empty="The notebook has no code cells.")]
+
+
+def show_log(log: JobLog) -> list[Block]:
+    return [Text(log.text)] if log.text else []
+
+
+def show_output(answer: dict[str, Any]) -> list[Block]:
+    return [Text(answer["path"] or answer["html"])]
+
+
+def show_schema(document: dict[str, Any]) -> list[Block]:
+    rows: list[list[Value]] = []
+    for name, one in document.get("properties", {}).items():
+        kind = one.get("type")
+        default = repr(one["default"]) if "default" in one else None
+        limits = _limits(one)
+        rows.append([name, "/".join(kind) if isinstance(kind, list) else kind, default, limits, one.get("description")])
+    return [
+        Table(
+            ["parameter", "type", "default", "values", "description"],
+            rows,
+            empty="The notebook has no parameters: give one of its cells the tag parameters.",
+        )
+    ]
+
+
+def _limits(one: dict[str, Any]) -> str | None:
+    if "enum" in one:
+        return ", ".join(str(value) for value in one["enum"])
+    low, high = one.get("minimum"), one.get("maximum")
+    if low is None and high is None:
+        return None
+    return f"{'' if low is None else low} – {'' if high is None else high}".strip()
+
+
+def job_outcome(job: Job, args: argparse.Namespace) -> int:
+    """0 while nobody waited or the job succeeded, else 1."""
+    waited = getattr(args, "wait", True) or getattr(args, "stream", False)
+    return 1 if waited and job.state != "succeeded" else 0
+
+
+COMMANDS = [
+    Command(
+        "jobs", "run", "run a notebook as a job", run, show_submitted,
+        (
+            NOTEBOOK,
+            argument("-p", "--parameter", action="append", metavar="NAME=VALUE", help="value of a parameter"),
+            argument("-f", "--file", metavar="FILE", help="parameters as JSON or YAML; -p wins"),
+            argument("--name", metavar="N", help="how lists show the job (the notebook's name)"),
+            argument("--timeout", type=seconds, metavar="TIME", help="how long an attempt may take: 2h, 10m, 30s"),
+            argument("--cell-timeout", type=seconds, metavar="TIME", help="how long a cell may take"),
+            argument("--wait", action="store_true", help="wait until it has ended; the exit status is the job's"),
+            argument("--stream", action="store_true", help="wait, and copy the job's log to stderr as it grows"),
+        ),
+        job_outcome,
+        "jupyter mlplat jobs run train.ipynb -p alpha=0.1 --wait",
+    ),
+    Command(
+        "jobs", "list", "the jobs, newest first", list_jobs, show_jobs,
+        (
+            *LISTING,
+            argument("--state", metavar="STATE", help="only those in this state"),
+            argument("--mine", action="store_true", help="only your own"),
+        ),
+    ),
+    Command("jobs", "show", "one job with its cells", show, show_job, (JOB_ID,)),
+    Command(
+        "jobs", "cancel", "end a job", cancel, show_submitted,
+        (JOB_ID, argument("--wait", action="store_true", help="wait until it has ended")),
+    ),
+    Command(
+        "jobs", "logs", "what a job printed", logs, show_log,
+        (JOB_ID, argument("--follow", action="store_true", help="go on until the job has ended")),
+    ),
+    Command("jobs", "cells", "how the cells of a job stand", cells, show_cells, (JOB_ID,)),
+    Command(
+        "jobs", "output", "the executed notebook of a job", output, show_output,
+        (
+            JOB_ID,
+            argument("--html", action="store_true", help="as an HTML page"),
+            argument("--to", metavar="FILE", help="write it to this file"),
+        ),
+    ),
+    Command(
+        "jobs", "watch", "follow a job until it has ended", watch, show_job,
+        (JOB_ID, argument("--stream", action="store_true", help="copy its log to stderr as it grows")),
+        job_outcome,
+    ),
+    Command("jobs", "schema", "the parameters that a notebook takes", schema, show_schema, (NOTEBOOK,)),
+]  # fmt: skip
