@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from ..errors import Conflict
+from .tables import metadata
 
 HEAD = "0001"
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -43,8 +44,13 @@ def _migrate(connection: Connection, revision: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:
         raise Conflict(
-            f"the store has schema {revision}, which is newer than this program",
-            hint="upgrade jupyter_mlplat, or point MLPLAT_DB_URL at another database",
+            f"the store has schema {revision}, which this program does not know: a newer one made it",
+            hint="upgrade jupyter_mlplat, or point MLPLAT_DB_URL at a database of its own",
+        )
+    if revision is None and (taken := sorted(set(inspect(connection).get_table_names()) & metadata.tables.keys())):
+        raise Conflict(
+            f"the store's database already has tables of another program: {', '.join(taken)}",
+            hint="point MLPLAT_DB_URL at a database of its own",
         )
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

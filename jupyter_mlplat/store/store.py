@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import os
+import sqlite3
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, func, insert, select, text
+from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from ..errors import Invalid, Unavailable
 from ..models import Change
 from . import tables
 from .schema import upgrade
 
+if TYPE_CHECKING:
+    import psycopg
+
 BUSY_TIMEOUT_S = 15
 OUTBOX_AGE = timedelta(hours=1)
 OUTBOX_OVERLAP = timedelta(seconds=5)
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "lustre", "gpfs", "afs"})
 
-_open_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite+pysqlite": "sqlite",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_SECRET_OPTIONS = frozenset({"password", "sslpassword"})
+_REFUSALS = frozenset({"25006", "42501"})  # PostgreSQL: read_only_sql_transaction, insufficient_privilege
+
+_open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+_parents_connections: list[Pool | Connection] = []
 
 
 def _forget_connections_after_fork() -> None:
-    for engine in list(_open_engines):
-        engine.dispose(close=False)
+    for store in list(_open_stores):
+        store.forget_connections()
 
 
 os.register_at_fork(after_in_child=_forget_connections_after_fork)
@@ -51,44 +70,60 @@ class Store:
     """The platform's own database.
 
     `url` is an SQLAlchemy URL of SQLite or PostgreSQL. Opening it brings the schema up to date. Safe to
-    share among threads; connections never cross a fork. Raises `Unavailable` where the database cannot
-    be reached and `Invalid` where the URL cannot be used.
+    share among threads; connections never cross a fork. A write waits up to `busy_timeout` seconds for
+    other writers. Raises `Unavailable` where the database cannot be reached and `Invalid` where the URL
+    cannot be used.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT_S) -> None:
         self.url = url
         try:
             parsed = make_url(url)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, ValueError):
+            # Not `from error`: what could not be read may be a part of the password.
             raise Invalid(
                 "the store's URL cannot be read", hint="like sqlite:////data/mlplat.db or postgresql://user@host/db"
-            ) from error
+            ) from None
+        if parsed.drivername not in DRIVERS:
+            raise Invalid(f"a store on {parsed.drivername} is not supported", hint="use sqlite or postgresql")
+        parsed = parsed.set(drivername=DRIVERS[parsed.drivername])
         self.dialect = parsed.get_backend_name()
+        waits_ms = int(busy_timeout * 1000)
         if self.dialect == "sqlite":
             if parsed.database in (None, "", ":memory:"):
                 raise Invalid("the store cannot live in memory", hint="give it a file: sqlite:////data/mlplat.db")
             path = Path(str(parsed.database)).absolute()
             refuse_network_file_system(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise Unavailable(
+                    f"the store's folder {path.parent} cannot be made: {error.strerror}",
+                    hint="set MLPLAT_HOME to a folder that you may write to",
+                ) from error
             self._engine = create_engine(
-                parsed.set(database=str(path)), connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+                parsed.set(database=str(path)),
+                json_serializer=_strict_json,
+                pool_timeout=busy_timeout,
+                connect_args={"timeout": busy_timeout, "check_same_thread": False},
             )
-            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "connect", partial(_prepare_sqlite, waits_ms))
             event.listen(self._engine, "begin", _begin_sqlite)
-        elif self.dialect == "postgresql":
-            if parsed.drivername == "postgresql":
-                parsed = parsed.set(drivername="postgresql+psycopg")
+        else:
             try:
                 self._engine = create_engine(
-                    parsed, pool_pre_ping=True, pool_timeout=BUSY_TIMEOUT_S, connect_args={"connect_timeout": 10}
+                    parsed,
+                    json_serializer=_strict_json,
+                    pool_pre_ping=True,
+                    pool_timeout=busy_timeout,
+                    connect_args={"connect_timeout": 10},
                 )
             except ImportError as error:
                 raise Unavailable(
                     "the PostgreSQL driver is not installed", hint="pip install 'jupyter_mlplat[postgresql]'"
                 ) from error
-        else:
-            raise Invalid(f"a store on {self.dialect} is not supported", hint="use sqlite or postgresql")
-        _open_engines.add(self._engine)
+            event.listen(self._engine, "connect", partial(_prepare_postgresql, waits_ms))
+        _open_stores.add(self)
         self._version_lock = threading.Lock()
         self._version_connection: Connection | None = None
         with _translate_errors(self.display_url):
@@ -97,12 +132,17 @@ class Store:
     @property
     def display_url(self) -> str:
         """The URL without its password."""
-        return make_url(self.url).render_as_string(hide_password=True)
+        url = make_url(self.url)
+        hidden = {name: "***" for name in url.query if name in _SECRET_OPTIONS}
+        return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent view; anything written in it is rolled back."""
-        with _translate_errors(self.display_url), self._engine.connect() as connection:
+        engine = self._engine
+        if self.dialect == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with _translate_errors(self.display_url), engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -120,6 +160,15 @@ class Store:
                 self._version_connection.close()
                 self._version_connection = None
         self._engine.dispose()
+
+    def forget_connections(self) -> None:
+        """Called in a child after a fork: its connections are the parent's, and closing them would be too."""
+        _parents_connections.append(self._engine.pool)
+        if self._version_connection is not None:
+            _parents_connections.append(self._version_connection)
+        self._version_lock = threading.Lock()
+        self._version_connection = None
+        self._engine.dispose(close=False)
 
     # --- the outbox -------------------------------------------------------------------------
 
@@ -164,25 +213,65 @@ class Store:
 def _translate_errors(url: str) -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
+    except PoolTimeout as error:
         raise Unavailable(
-            f"the store {url} cannot be used: {str(error.orig).strip()}",
-            hint="see that the database runs, is writable and is not locked by another program",
+            f"every connection to the store {url} is in use", hint="try again; too much happens at once"
         ) from error
+    except IntegrityError:
+        raise
+    except DataError as error:
+        raise Invalid("a value does not fit into the store", hint=_first_line(error)) from error
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(f"the connection to the store {url} was lost", hint="try again") from error
+        # SQLite says "file is not a database" by DatabaseError itself, of which all others are subclasses.
+        if (
+            isinstance(error, OperationalError)
+            or type(error) is DatabaseError
+            or getattr(error.orig, "sqlstate", None) in _REFUSALS
+        ):
+            raise Unavailable(
+                f"the store {url} cannot be used: {_first_line(error)}",
+                hint="see that the database runs, is writable and is not locked by another program",
+            ) from error
         raise
 
 
-def _prepare_sqlite(connection: object, record: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    cursor = connection.cursor()  # type: ignore[attr-defined]
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+def _first_line(error: DBAPIError) -> str:
+    lines = str(error.orig).strip().splitlines()
+    return lines[0] if lines else type(error.orig).__name__
+
+
+def _strict_json(value: object) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _prepare_sqlite(waits_ms: int, connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {waits_ms}")
+    _use_wal(cursor, waits_ms)
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _use_wal(cursor: sqlite3.Cursor, waits_ms: int) -> None:
+    # The busy timeout does not cover the first switch to WAL (SQLite answers at once: it could be a deadlock).
+    deadline = time.monotonic() + waits_ms / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _prepare_postgresql(waits_ms: int, connection: psycopg.Connection[object], record: ConnectionPoolEntry) -> None:
+    connection.execute(f"SET lock_timeout = {waits_ms}".encode())
+    connection.commit()
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -194,9 +283,8 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def refuse_network_file_system(path: Path) -> None:
+def refuse_network_file_system(path: Path, *, mounts: Path = Path("/proc/mounts")) -> None:
     """Raise `Invalid` where `path` is on a network file system: WAL and its locks do not work there."""
-    mounts = Path("/proc/mounts")
     if not mounts.exists():
         return
     target = os.path.realpath(path)

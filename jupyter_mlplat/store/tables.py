@@ -72,6 +72,7 @@ jobs = Table(
     Column("reason", String(32)),
     Column("message", Text),
     Column("run_id", String(64)),
+    Column("run_closed", Boolean, nullable=False, default=False, comment="the MLflow run has its end and its notebook"),
     Column("metric", JSON, nullable=False, default=dict),
     Column("metric_name", String(250), comment="metadata.mlplat.metric of the notebook"),
     Column("cancel_requested", Boolean, nullable=False, default=False),

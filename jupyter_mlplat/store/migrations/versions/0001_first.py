@@ -88,6 +88,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.String(length=32), nullable=True),
         sa.Column("message", sa.Text(), nullable=True),
         sa.Column("run_id", sa.String(length=64), nullable=True),
+        sa.Column("run_closed", sa.Boolean(), nullable=False, comment="the MLflow run has its end and its notebook"),
         sa.Column("metric", sa.JSON(), nullable=False),
         sa.Column(
             "metric_name", sa.String(length=250), nullable=True, comment="metadata.mlplat.metric of the notebook"

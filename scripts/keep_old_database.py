@@ -1,0 +1,131 @@
+"""Keep a database of the current schema for the tests of later ones: tests/assets/store-<schema>.<dialect>.sql.
+
+    python scripts/keep_old_database.py sqlite:////tmp/new.db
+    python scripts/keep_old_database.py postgresql://user@/empty?host=/tmp/socket    (needs pg_dump)
+
+Run it once for each schema, when that schema is released, on an empty database.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sqlite3
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import insert
+from sqlalchemy.engine import make_url
+
+from jupyter_mlplat.store import Store, tables
+from jupyter_mlplat.store.schema import HEAD
+
+ASSETS = Path(__file__).resolve().parents[1] / "tests" / "assets"
+START = datetime(2026, 3, 29, 0, 59, 59, 123456, tzinfo=UTC)
+
+
+def fill(store: Store) -> None:
+    """A few rows of every table, with what is awkward in them."""
+
+    def at(minutes: int) -> datetime:
+        return START + timedelta(minutes=minutes)
+
+    with store.write() as transaction:
+        for number, state in enumerate(("succeeded", "failed", "cancelled", "running", "queued"), 1):
+            transaction.connection.execute(
+                insert(tables.jobs).values(
+                    name=f"träin {number}",
+                    notebook="/data/notebooks/träin's.ipynb",
+                    owner="ana",
+                    state=state,
+                    attempt=0 if state == "queued" else number,
+                    parameters={"lr": 0.01, "layers": [1, None, True], "text": "1,5 € ☃"},
+                    folder=f"/data/mlplat/jobs/{number}",
+                    submitted_at=at(number),
+                    started_at=None if state == "queued" else at(number + 1),
+                    ended_at=at(number + 2) if number <= 3 else None,
+                    reason={"failed": "cell_error", "cancelled": "cancelled"}.get(state),
+                    message="cell 3: ValueError: a 'quoted' \"text\"\nand a second line" if state == "failed" else None,
+                    metric={"accuracy": 0.9736842105263158} if state == "succeeded" else {},
+                    cells_total=3,
+                    cells_done=min(number, 3),
+                    idempotency_key=f"ana:{number}",
+                )
+            )
+        for index, state in enumerate(("ok", "ok", "error")):
+            transaction.connection.execute(
+                insert(tables.cells).values(
+                    job_id=2, attempt=2, index=index, state=state, started_at=at(3), ended_at=at(4)
+                )
+            )
+        transaction.connection.execute(
+            insert(tables.deployments).values(
+                name="digits",
+                owner="ben",
+                target="local",
+                state="ready",
+                versions=[{"model": "digits", "version": "1", "uri": "models:/digits/1", "traffic": 100}],
+                url="http://127.0.0.1:40001",
+                token_file="/data/mlplat/run/endpoints/digits/token",
+                folder="/data/mlplat/run/endpoints/digits",
+                created_at=at(10),
+                updated_at=at(11),
+            )
+        )
+        transaction.connection.execute(
+            insert(tables.feature_views).values(
+                name="training",
+                owner="ana",
+                source="/data/training.parquet",
+                entities=["patient"],
+                timestamp="seen_at",
+                features=[{"name": "radius", "type": "DOUBLE"}],
+                ttl=86400.0,
+                created_at=at(20),
+                updated_at=at(20),
+            )
+        )
+        transaction.connection.execute(
+            insert(tables.leases).values(state="granted", owner="ana", devices=["GPU-1"], created_at=at(30))
+        )
+        transaction.connection.execute(
+            insert(tables.engine).values(
+                id=1, holder="0f" * 16, host="host:boot", pid=4242, pid_started=1.5, since=at(1), expires=at(2)
+            )
+        )
+        transaction.emit("jobs", "5")
+
+
+def dump(store: Store) -> str:
+    """The database as SQL text."""
+    url = make_url(store.url)
+    if store.dialect == "sqlite":
+        connection = sqlite3.connect(str(url.database))
+        try:
+            return "\n".join(connection.iterdump()) + "\n"
+        finally:
+            connection.close()
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    command = ["pg_dump", "--inserts", "--no-owner", "--no-privileges", "--dbname", plain]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # psql's own commands and the comments are of no use to a driver.
+    lines = [line for line in text.splitlines() if not line.startswith(("--", "\\"))]
+    return re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip() + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url", help="an empty database")
+    store = Store(parser.parse_args().url)
+    try:
+        fill(store)
+        target = ASSETS / f"store-{HEAD}.{store.dialect}.sql"
+        target.write_text(dump(store), encoding="utf-8")
+    finally:
+        store.close()
+    print(target)
+
+
+if __name__ == "__main__":
+    main()
