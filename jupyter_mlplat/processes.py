@@ -62,28 +62,60 @@ def kill_tree(pid: int, started: float, *, grace: float = 0.0) -> None:
                 known.setdefault(process.pid, process)
         except psutil.Error:
             pass
-        return [process for process in known.values() if _living(process)]
+        return [process for process in known.values() if living(process)]
 
     look()
     if grace > 0:
-        _send(known.values(), signal.SIGTERM)
+        send(known.values(), signal.SIGTERM)
         psutil.wait_procs(list(known.values()), timeout=grace)
     deadline = time.monotonic() + 10.0
     while left := look():
         if time.monotonic() > deadline:
             raise TimeoutError(f"processes {[process.pid for process in left]} could not be killed")
-        _send(left, signal.SIGKILL)
+        send(left, signal.SIGKILL)
         psutil.wait_procs(left, timeout=0.2)
 
 
-def _living(process: psutil.Process) -> bool:
+def sweep(variable: str, token: str) -> None:
+    """End every process that has `variable` = `token` in its environment, and return when none is left.
+
+    Finds what is left of a tree whose root is gone. Raises `TimeoutError` where one cannot be killed.
+    """
+    deadline = time.monotonic() + 10.0
+    while found := _carrying(variable, token):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"processes {[process.pid for process in found]} could not be killed")
+        send(found, signal.SIGKILL)
+        psutil.wait_procs(found, timeout=0.2)
+
+
+def _carrying(variable: str, token: str) -> list[psutil.Process]:
+    entry = f"{variable}={token}".encode()
+    found = []
+    for pid in psutil.pids():
+        if pid == os.getpid():
+            continue
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                if entry in file.read().split(b"\0"):
+                    process = psutil.Process(pid)
+                    if living(process):
+                        found.append(process)
+        except (OSError, psutil.Error):
+            continue
+    return found
+
+
+def living(process: psutil.Process) -> bool:
+    """True while `process` is there and is not a zombie."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
 
 
-def _send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Send a signal to those that are still there."""
     for process in processes:
         try:
             process.send_signal(number)

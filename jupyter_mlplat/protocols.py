@@ -6,7 +6,7 @@ Everything here is called by the engine's process unless it says otherwise. An i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
@@ -58,10 +58,11 @@ class Backend(Protocol):
 
     name: str
 
-    def start(self) -> str:
+    def start(self, deliver: Callable[[Report], None]) -> str:
         """Make the cluster be there and connect; returns its address.
 
-        Called before the first attempt and after every failure. Raises `Unavailable`.
+        Called before the first attempt, and again after a call raised `Unavailable`. From then on `deliver`
+        gets every report, on any thread. Raises `Unavailable`.
         """
         ...
 
@@ -70,14 +71,15 @@ class Backend(Protocol):
         ...
 
     def adopt(self, attempt: Attempt) -> None:
-        """Take over an attempt that an earlier engine submitted. Its reports follow as if it were ours."""
+        """Take over an attempt that an earlier engine submitted.
+
+        Its reports follow as if it were ours; one that cannot be found is ended where it may still run,
+        then reported `lost`. Called once per attempt. Raises `Unavailable`.
+        """
         ...
 
-    def reports(self, timeout: float) -> Sequence[Report]:
-        """What has been reported since the last call; waits up to `timeout` seconds for the first one.
-
-        Called all the time. The call is also what acknowledges the runners.
-        """
+    def acknowledge(self, keys: Collection[str]) -> None:
+        """Say that these attempts are still wanted. Called every 5 seconds; never blocks for longer than that."""
         ...
 
     def cancel(self, key: str) -> None:

@@ -1,0 +1,62 @@
+"""The tree of an attempt: every descendant of its runner, wherever it hides, killed and reaped until none is left."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+
+import psutil
+
+from ..processes import descendants, living, send
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper() -> bool:
+    """Let orphans of this process' descendants come back to it (prctl(2), Linux 3.4); False on other systems."""
+    if not sys.platform.startswith("linux"):
+        return False
+    return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def end_descendants(*, grace: float, deadline: float = 15.0) -> bool:
+    """End every descendant of this process: TERM and `grace` seconds, then KILL until none is left.
+
+    Returns True when none is left, False after `deadline` seconds.
+    """
+    give_up = time.monotonic() + grace + deadline
+    me = os.getpid()
+
+    def left() -> list[psutil.Process]:
+        _reap()
+        return [process for process in descendants(me) if living(process)]
+
+    if grace > 0:
+        send(left(), signal.SIGTERM)
+        _wait(lambda: not left(), grace)
+    while processes := left():
+        if time.monotonic() > give_up:
+            return False
+        send(processes, signal.SIGKILL)
+        _wait(lambda: not left(), 0.2)
+    return True
+
+
+def _reap() -> None:
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+
+
+def _wait(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
