@@ -1,0 +1,73 @@
+"""The server extension: registers the routes and the event, and starts the publisher once the server answers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Integer, default
+
+from .base import DOOR
+from .door import Door
+from .publisher import EVENT, Publisher
+from .routes import handlers
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+START_AFTER_S = 1.0
+
+
+class MLPlatExtension(ExtensionApp):
+    """The ML platform inside the Jupyter server: REST interface, events and metrics."""
+
+    name = "jupyter_mlplat"
+    extension_url = "/lab"
+    load_other_extensions = True
+
+    max_body_bytes = Integer(16 * 1024**2, min=1024, help="Bytes that the body of one request may have.").tag(
+        config=True
+    )
+
+    @default("config_file_name")
+    def _one_config_file(self) -> str:
+        return "jupyter_mlplat_config"
+
+    def initialize_settings(self) -> None:
+        """Called before the handlers are made."""
+        assert self.serverapp is not None
+        self.door = Door(max_body_bytes=self.max_body_bytes)
+        self.publisher: Publisher | None = None
+        self._later: asyncio.TimerHandle | None = None
+        self.settings[DOOR] = self.door
+        self.events: Any = self.serverapp.event_logger
+        self.events.register_event_schema(Path(__file__).parent / "events" / "changed.yaml")
+
+    def initialize_handlers(self) -> None:
+        """Called with the settings in place."""
+        self.handlers.extend(handlers())
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        # The server answers from now on: what it is asked first shall not wait for our imports.
+        self._later = asyncio.get_running_loop().call_later(START_AFTER_S, self.start_publisher)
+
+    def start_publisher(self) -> None:
+        """Load the platform in a thread and tell the browsers what changes. Called on the event loop."""
+        loop = asyncio.get_running_loop()
+
+        def emit(topic: str, key: str) -> None:
+            data = {"topic": topic, "key": key}
+            loop.call_soon_threadsafe(lambda: self.events.emit(schema_id=EVENT, data=data))
+
+        self.publisher = Publisher(self.door.load, emit, self.log)
+        self.publisher.start()
+
+    async def stop_extension(self) -> None:
+        """Called when the server stops, also where the start hook never ran."""
+        if self._later is not None:
+            self._later.cancel()
+        if self.publisher is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.publisher.stop)
+        await self.door.close()

@@ -1,0 +1,186 @@
+"""The OpenAPI 3.1 document of the REST interface, made from the route table and the models.
+
+Specification: https://spec.openapis.org/oas/v3.1.0
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from .. import __version__, models
+from .base import MAX_LIMIT, PREFIX, Operation, Route
+from .routes import ROUTES
+
+REF = "#/components/schemas/{model}"
+ALWAYS = (400, 401, 403, 404, 413, 422, 503)
+ERRORS = {
+    400: "The request cannot be read",
+    401: "Not logged in",
+    403: "Not logged in, not allowed, or without the XSRF header that a cookie needs",
+    404: "No such thing",
+    409: "The thing is not in a state that allows this",
+    413: "The body is over the limit",
+    422: "A value is wrong; `fields` names it",
+    502: "A service that this depends on failed",
+    503: "A service or device that this needs is not there",
+}
+STRING = {"type": "string"}
+QUERY: dict[str, tuple[str, dict[str, Any]]] = {
+    "limit": ("How many at most", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}),
+    "after": ("The `next` of the page before", STRING),
+    "state": ("Only jobs in this state", {"$ref": REF.format(model="JobState")}),
+    "owner": ("Only those of this user", STRING),
+    "offset": ("Where to read on: the `offset` of the answer before", {"type": "integer", "minimum": 0, "default": 0}),
+    "path": ("Path of the notebook, relative to the server's root", STRING),
+    "experiment": ("Only runs of the experiment with this name or id", STRING),
+    "filter": ("MLflow's filter, like `metrics.auc > 0.9`", STRING),
+    "order_by": ("MLflow's order, like `metrics.auc DESC`", STRING),
+}
+REQUIRED = {"path"}
+ERROR = {
+    "title": "Error",
+    "description": "What happened, why, and what to do next.",
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["message", "reason", "hint", "fields"],
+    "properties": {
+        "message": {"type": "string"},
+        "reason": {"type": "string"},
+        "hint": {"type": "string"},
+        "fields": {
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+            "description": "field of the request -> what is wrong with it",
+        },
+    },
+}
+
+
+def document(base_url: str) -> dict[str, Any]:
+    """The whole document for a server at `base_url`."""
+    paths: dict[str, Any] = {}
+    for route in ROUTES:
+        names = re.findall(r"\{(\w+)\}", route.path)
+        item: dict[str, Any] = {
+            method: _operation(route, method, operation) for method, operation in route.operations.items()
+        }
+        if names:
+            item["parameters"] = [{"name": name, "in": "path", "required": True, "schema": STRING} for name in names]
+        if route.prefix != PREFIX:
+            item["servers"] = [{"url": base_url.rstrip("/") + route.prefix}]
+        paths[route.path] = item
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "jupyter_mlplat",
+            "version": __version__,
+            "description": "The ML platform inside JupyterLab. Errors have one form; lists page by cursor.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
+        "servers": [{"url": base_url.rstrip("/") + PREFIX}],
+        "security": [{"token": []}, {"cookie": [], "xsrf": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": ERROR, **_schemas()},
+            "securitySchemes": {
+                "token": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "`token …`: the token of the Jupyter server",
+                },
+                "cookie": {"type": "apiKey", "in": "cookie", "name": "jupyter-session"},
+                "xsrf": {"type": "apiKey", "in": "header", "name": "X-XSRFToken"},
+            },
+        },
+    }
+
+
+def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any]:
+    noun = route.path.split("/")[1].removesuffix(".json")
+    words = re.sub(r"[{}.]", "", route.path).split("/")[1:]
+    made: dict[str, Any] = {
+        "operationId": method + "".join(word[:1].upper() + word[1:] for word in words),
+        "summary": operation.summary,
+        "tags": [noun],
+        "responses": {str(operation.status): _success(operation)},
+    }
+    for status in sorted({*ALWAYS, *operation.errors}):
+        made["responses"][str(status)] = {
+            "description": ERRORS[status],
+            "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
+        }
+    parameters = [_query(name) for name in operation.query]
+    if operation.idempotent:
+        parameters.append(
+            {
+                "name": "Idempotency-Key",
+                "in": "header",
+                "required": False,
+                "description": "A request repeated with the same key makes nothing new",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+            }
+        )
+    if parameters:
+        made["parameters"] = parameters
+    if operation.request is not None:
+        made["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _schema(operation.request)}},
+        }
+    return made
+
+
+def _success(operation: Operation) -> dict[str, Any]:
+    schema = _schema(operation.response) if operation.response is not None else STRING
+    made: dict[str, Any] = {
+        "description": "Made" if operation.status == 201 else "Done",
+        "content": {operation.media_type: {"schema": schema}},
+    }
+    if operation.status == 201:
+        made["headers"] = {"Location": {"description": "Address of what was made", "schema": STRING}}
+    return made
+
+
+def _query(name: str) -> dict[str, Any]:
+    description, schema = QUERY[name]
+    return {"name": name, "in": "query", "required": name in REQUIRED, "description": description, "schema": schema}
+
+
+def _schema(name: str) -> dict[str, Any]:
+    if " | " in name:
+        return {"anyOf": [_schema(part) for part in name.split(" | ")]}
+    if name == "object":
+        return {"type": "object"}
+    if page := re.fullmatch(r"Page\[(\w+)\]", name):
+        return {
+            "type": "object",
+            "required": ["items", "next"],
+            "additionalProperties": False,
+            "properties": {
+                "items": {"type": "array", "items": _schema(page[1])},
+                "next": {"type": ["string", "null"], "description": "cursor of the next page"},
+            },
+        }
+    return {"$ref": REF.format(model=name)}
+
+
+def _schemas() -> dict[str, Any]:
+    asked: set[str] = set()
+    answered: set[str] = set()
+    for route in ROUTES:
+        for operation in route.operations.values():
+            for found, text in ((asked, operation.request), (answered, operation.response)):
+                found.update(re.findall(r"\b(?!Page\b|object\b)\w+", text or ""))
+    both = asked & answered
+    assert not both, f"{both} would need two schemas"
+    pairs: list[tuple[type[BaseModel], Any]] = [(getattr(models, name), "validation") for name in sorted(asked)]
+    pairs += [(getattr(models, name), "serialization") for name in sorted(answered)]
+    _, schema = models_json_schema(pairs, ref_template=REF)
+    definitions: dict[str, Any] = schema["$defs"]
+    return definitions
