@@ -1,3 +1,81 @@
-"""The ML platform that lives inside JupyterLab."""
+"""The ML platform that lives inside JupyterLab.
 
-__version__ = "0.1.0"
+Importing it loads nothing heavy and sets nothing; what it offers is loaded when it is first used:
+
+>>> import jupyter_mlplat as mlplat
+>>> mlplat.jobs.run("train.ipynb", parameters={"alpha": 0.1}).wait()  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .api import deployments, drift, features, gpus, jobs, runs, status
+    from .models import FeatureViewSpec as FeatureView
+    from .platform import Platform
+
+    __version__: str
+
+__all__ = ["FeatureView", "Platform", "deployments", "drift", "features", "gpus", "jobs", "runs", "status"]
+
+_API = frozenset({"deployments", "drift", "features", "gpus", "jobs", "runs", "status"})
+_LATER = frozenset(
+    {"ResourceAllocator", "cluster", "log_artifact", "log_metric", "log_metrics", "log_param", "log_params"}
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _API:
+        from . import api
+
+        return getattr(api, name)
+    if name == "Platform":
+        from .platform import Platform
+
+        return Platform
+    if name == "FeatureView":
+        from .models import FeatureViewSpec
+
+        return FeatureViewSpec
+    if name == "__version__":
+        return _version()
+    if name in _LATER:
+        raise AttributeError(f"jupyter_mlplat.{name} is not in this version ({_version()}) of jupyter_mlplat")
+    raise AttributeError(f"module 'jupyter_mlplat' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("jupyter_mlplat")
+
+
+def _jupyter_server_extension_points() -> list[dict[str, object]]:
+    from .server.app import MLPlatExtension
+
+    return [{"module": "jupyter_mlplat", "app": MLPlatExtension}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "../labextension/build", "dest": "jupyter-mlplat"}]
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """`%load_ext jupyter_mlplat`: the magics, and the tracking URI where none is set."""
+    from .magics import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: InteractiveShell) -> None:
+    """`%unload_ext jupyter_mlplat`."""
+    from .magics import unload
+
+    unload(ipython)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict, Invalid, Unavailable
 from .blocks import Block, Facts, State, Table, Text, Value
 from .grammar import Call, Command, Stopped, argument
-from .jobs import FOLLOW_S, LISTING, show_log
+from .jobs import FOLLOW_S, LISTING, show_log, whole_log
 from .values import build, existing_file, plain, read_json, read_text, seconds
 
 if TYPE_CHECKING:
@@ -87,24 +87,23 @@ def _body(call: Call) -> dict[str, Any]:
 
 
 def logs(call: Call) -> JobLog:
-    from ..models import JobLog
-
     deployments, args = call.platform.deployments, call.args
-    log = deployments.log(args.name)
     if not args.follow:
-        return log
+        return whole_log(lambda offset: deployments.log(args.name, offset=offset))
+    offset = 0
     try:
         while True:
+            log = deployments.log(args.name, offset=offset)
+            offset = log.offset
             if log.text:
                 call.report.log(log.text)
             elif log.ended:
                 break
             else:
                 time.sleep(FOLLOW_S)
-            log = deployments.log(args.name, offset=log.offset)
     except KeyboardInterrupt:
-        raise Stopped(f"stopped reading the log of {args.name}") from None
-    return deployments.log(args.name) if args.json else JobLog(text="", offset=log.offset, ended=log.ended)
+        raise Stopped(f"stopped reading; deployment {args.name} goes on") from None
+    return whole_log(lambda offset: deployments.log(args.name, offset=offset)) if args.json else log
 
 
 # --- how it looks -------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import time
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,42 +66,41 @@ def _parameters(call: Call, notebook: Path) -> dict[str, Any]:
 
 
 def follow(call: Call, job_id: str, *, stream: bool = False) -> Job:
-    """Report every change of a job, with `stream` its log too, until it has ended. Raises `Stopped` on Ctrl-C."""
+    """Report every change of a job, with `stream` its log instead, until it has ended. Raises `Stopped` on Ctrl-C."""
     jobs = call.platform.jobs
+    jobs.get(job_id)
+    left = threading.Event()
+    copier = threading.Thread(target=_copy_log, args=(call, job_id, left), name="log", daemon=True)
     try:
         if not stream:
             return jobs.wait(job_id, on_change=call.report.job)
-        jobs.get(job_id)
-        _copy_log(call, job_id)
-        return jobs.get(job_id)
+        copier.start()
+        job = jobs.wait(job_id)
+        copier.join()
+        return job
     except KeyboardInterrupt:
         raise Stopped(
             f"stopped waiting; job {job_id} goes on", hint=f"cancel it: jupyter mlplat jobs cancel {job_id}"
         ) from None
+    finally:
+        left.set()
 
 
-def _copy_log(call: Call, job_id: str) -> None:
-    log = call.platform.jobs.log(job_id)
-    while True:
+def _copy_log(call: Call, job_id: str, left: threading.Event) -> None:
+    offset = 0
+    while not left.is_set():
+        log = call.platform.jobs.log(job_id, offset=offset)
+        offset = log.offset
         if log.text:
             call.report.log(log.text)
         elif log.ended:
             return
         else:
-            time.sleep(FOLLOW_S)
-        log = call.platform.jobs.log(job_id, offset=log.offset)
+            left.wait(FOLLOW_S)
 
 
 def list_jobs(call: Call) -> Page[Job]:
-    from ..models import JobState
-
     args = call.args
-    if args.state and args.state not in list(JobState):
-        raise Invalid(
-            f"no job state is called {args.state}",
-            hint=f"one of {', '.join(JobState)}",
-            fields={"state": "unknown"},
-        )
     owner = call.platform.user if args.mine else None
     return call.platform.jobs.list(limit=args.limit, after=args.after, state=args.state, owner=owner)
 
@@ -115,17 +115,23 @@ def cancel(call: Call) -> Job:
 
 
 def logs(call: Call) -> JobLog:
-    from ..models import JobLog
+    if call.args.follow:
+        follow(call, call.args.id, stream=True)
+        if not call.args.json:
+            return call.platform.jobs.log(call.args.id, offset=1 << 62)
+    return whole_log(lambda offset: call.platform.jobs.log(call.args.id, offset=offset))
 
-    log = call.platform.jobs.log(call.args.id)
-    if not call.args.follow:
-        return log
-    try:
-        _copy_log(call, call.args.id)
-    except KeyboardInterrupt:
-        raise Stopped(f"stopped reading; job {call.args.id} goes on", hint="jupyter mlplat jobs watch ID") from None
-    log = call.platform.jobs.log(call.args.id)
-    return log if call.args.json else JobLog(text="", offset=log.offset, ended=log.ended)
+
+def whole_log(read: Callable[[int], JobLog]) -> JobLog:
+    """A log from its beginning to where it ends now, however many reads that takes."""
+    texts: list[str] = []
+    offset = 0
+    while True:
+        log = read(offset)
+        offset = log.offset
+        texts.append(log.text)
+        if not log.text:
+            return log.model_copy(update={"text": "".join(texts)})
 
 
 def cells(call: Call) -> dict[str, Any]:
