@@ -313,6 +313,42 @@ class FeatureView(Model):
     updated_at: AwareDatetime
 
 
+class FeatureViewsRequest(Model):
+    """Several feature views defined at once: all of them or none."""
+
+    views: list[FeatureViewSpec] = Field(min_length=1, max_length=500)
+
+
+class MaterializeRequest(Model):
+    """Which feature view to load into the online store."""
+
+    view: Slug
+
+
+class OnlineRequest(Model):
+    """Whose latest values to read."""
+
+    view: Slug
+    entities: list[dict[str, JsonValue]] = Field(
+        min_length=1, max_length=10_000, description="one object per entity, entity column -> value"
+    )
+
+
+class HistoricalRequest(Model):
+    """Which values to join to which rows, as they were known at each row's `event_time`."""
+
+    entities: list[dict[str, JsonValue]] = Field(
+        min_length=1, max_length=100_000, description="the entity columns of every view, and `event_time` (ISO 8601)"
+    )
+    features: list[str] = Field(min_length=1, description="view:column")
+
+
+class FeatureRows(Model):
+    """Rows of features in the order of the entities asked for; a value that is not known is null."""
+
+    rows: list[dict[str, JsonValue]]
+
+
 # --- drift --------------------------------------------------------------------------------------
 
 
@@ -342,6 +378,15 @@ class DriftReport(Model):
     checked_at: AwareDatetime
     report_uri: str | None = Field(None, description="Evidently's HTML report, an MLflow artifact")
     run_id: str | None = None
+
+
+class DriftCheckRequest(Model):
+    """Which tables to compare: parquet or csv files or Delta folders."""
+
+    reference: str = Field(min_length=1, max_length=4096)
+    current: str = Field(min_length=1, max_length=4096)
+    columns: list[str] | None = Field(None, min_length=1, description="the columns to compare; all that both have")
+    report: bool = Field(False, description="keep Evidently's HTML report as an MLflow artifact")
 
 
 # --- gpus ---------------------------------------------------------------------------------------
