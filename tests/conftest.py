@@ -48,7 +48,10 @@ _UNSET = (
 
 
 def living_under(root: Path) -> list[psutil.Process]:
-    """Processes that were started with a data directory inside `root`; never the one that asks."""
+    """Processes that were started with a data directory inside `root`; never the one that asks.
+
+    Nor multiprocessing's resource tracker, which each process that needs one keeps until it ends.
+    """
     inside = str(root) + os.sep
     found = []
     for process in psutil.process_iter():
@@ -56,8 +59,11 @@ def living_under(root: Path) -> list[psutil.Process]:
             continue
         try:
             home = process.environ().get("MLPLAT_HOME", "")
-            if (home + os.sep).startswith(inside) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+            if not (home + os.sep).startswith(inside) or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.ppid() == os.getpid() and "multiprocessing.resource_tracker" in " ".join(process.cmdline()):
+                continue
+            found.append(process)
         except psutil.Error:
             continue
     return found
