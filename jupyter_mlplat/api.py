@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .platform import Platform
 
 _lock = threading.Lock()
-_platforms: dict[tuple[int, str | None, str | None, str | None], Platform] = {}
+_platforms: dict[tuple[int | str | None, ...], Platform] = {}
 
 
 def platform() -> Platform:

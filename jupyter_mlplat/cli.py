@@ -15,8 +15,9 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, TextIO
 
 from .commands import GRAMMAR
-from .commands.blocks import Seconds, to_text, written
+from .commands.blocks import to_text
 from .commands.grammar import Call
+from .commands.jobs import progress_line
 from .commands.values import to_json
 from .errors import Invalid, MLPlatError
 
@@ -105,8 +106,11 @@ def _quiet() -> None:
 
 
 def _write_json(out: TextIO, value: object) -> None:
-    unicode_terminal = (getattr(out, "encoding", None) or "").lower().replace("-", "") == "utf8"
-    out.write(to_json(value, ascii_only=not unicode_terminal) + "\n")
+    out.write(to_json(value, ascii_only=not _is_utf8(out)) + "\n")
+
+
+def _is_utf8(stream: TextIO) -> bool:
+    return (getattr(stream, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
 def _fail(out: TextIO, error: MLPlatError, json_wanted: bool) -> int:
@@ -144,6 +148,7 @@ class ShellReporter:
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self._live = stream.isatty()
+        self._unicode = _is_utf8(stream)
         self._last = ""
         self._open = False
 
@@ -156,7 +161,7 @@ class ShellReporter:
         self._write(text)
 
     def job(self, job: Job) -> None:
-        line = progress_line(job)
+        line = progress_line(job, " · " if self._unicode else " - ")
         if line == self._last:
             return
         self._last = line
@@ -183,22 +188,6 @@ class ShellReporter:
     def _write(self, text: str) -> None:
         self.stream.write(text)
         self.stream.flush()
-
-
-def progress_line(job: Job) -> str:
-    """How a job stands, on one line."""
-    parts = [f"job {job.id} {job.state}"]
-    if job.cells_total:
-        parts.append(f"cell {job.cells_done}/{job.cells_total}")
-    if job.started_at and job.ended_at:
-        parts.append(written(Seconds((job.ended_at - job.started_at).total_seconds())))
-    if job.message and job.state.ended:
-        parts.append(job.message.strip().splitlines()[-1])
-    return " · ".join(parts) if _speaks_unicode() else " - ".join(parts)
-
-
-def _speaks_unicode() -> bool:
-    return (getattr(sys.stderr, "encoding", None) or "").lower().replace("-", "") == "utf8"
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Invalid
-from .blocks import Block, Facts, Seconds, State, Table, Text, Value
+from .blocks import Block, Facts, Seconds, State, Table, Text, Value, written
 from .grammar import Call, Command, Stopped, argument
 from .values import build, count, existing_file, read_mapping, seconds, split_pair
 
@@ -192,6 +192,18 @@ def took(job: Job) -> Seconds | None:
 def metric(job: Job) -> str | None:
     """The metric that the notebook marks as its own, as `auc 0.913`."""
     return ", ".join(f"{name} {value:.4g}" for name, value in job.metric.items()) or None
+
+
+def progress_line(job: Job, separator: str = " · ") -> str:
+    """How a job stands, on one line."""
+    parts = [f"job {job.id} {job.state}"]
+    if job.cells_total:
+        parts.append(f"cell {job.cells_done}/{job.cells_total}")
+    if job.state.ended and (length := took(job)) is not None:
+        parts.append(written(length))
+    if job.state.ended and job.message:
+        parts.append(job.message.strip().splitlines()[-1])
+    return separator.join(parts)
 
 
 def show_jobs(page: Page[Job]) -> list[Block]:
