@@ -1,0 +1,99 @@
+"""Registered models, their versions and aliases."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ...errors import Invalid, NotFound
+from ...models import ModelVersion, Page, RegisteredModel
+from . import convert
+from .search import check_limit, mlflow_exception, quoted, search_errors
+from .tracking import Tracking, translated
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion as MLflowVersion
+
+MAX_VERSIONS = 1000
+URI_HINT = "like models:/classifier/3, models:/classifier@champion or models:/classifier/latest"
+
+
+class Registry:
+    """MLflow's model registry, read."""
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._tracking = tracking
+
+    def page(self, *, limit: int, after: str | None) -> Page[RegisteredModel]:
+        """See `RunsService.models`."""
+        check_limit(limit)
+        client = self._tracking.client()
+        with search_errors(None, [], after), translated("the model registry"):
+            found = client.search_registered_models(max_results=limit, page_token=after or None)
+            items = [convert.to_model(model, self._versions(model.name)) for model in found]
+        return Page[RegisteredModel](items=items, next=found.token or None)
+
+    def get(self, name: str) -> RegisteredModel:
+        """See `RunsService.model`."""
+        client = self._tracking.client()
+        with translated(f"model {name}"):
+            try:
+                found = client.get_registered_model(name)
+            except mlflow_exception() as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                raise NotFound(f"no registered model is called {name}", hint=self._hint()) from error
+            return convert.to_model(found, self._versions(name))
+
+    def resolve(self, uri: str) -> ModelVersion:
+        """See `RunsService.resolve_model`."""
+        name, version, alias = parse_model_uri(uri)
+        model = self.get(name)
+        if alias:
+            if alias not in model.aliases:
+                known = ", ".join(f"@{one}" for one in model.aliases)
+                raise NotFound(
+                    f"model {name} has no alias {alias}", hint=f"its aliases: {known}" if known else "it has none"
+                )
+            version = model.aliases[alias]
+        if not model.versions:
+            raise NotFound(f"model {name} has no versions", hint="log one: log_model(…, registered_model_name=…)")
+        if version == "latest":
+            return model.versions[0]
+        for one in model.versions:
+            if one.version == version:
+                return one
+        if len(model.versions) >= MAX_VERSIONS:
+            with translated(f"model {name}"):
+                return convert.to_version(self._tracking.client().get_model_version(name, version))
+        known = ", ".join(one.version for one in model.versions[:10])
+        raise NotFound(f"model {name} has no version {version}", hint=f"its versions: {known}")
+
+    def _versions(self, name: str) -> list[MLflowVersion]:
+        found = self._tracking.client().search_model_versions(
+            f"name = {quoted(name)}", max_results=MAX_VERSIONS, order_by=["version_number DESC"]
+        )
+        return [*found]
+
+    def _hint(self) -> str:
+        names = [model.name for model in self._tracking.client().search_registered_models(max_results=10)]
+        return f"there are: {', '.join(names)}" if names else "none is registered yet"
+
+
+def parse_model_uri(uri: str) -> tuple[str, str, str]:
+    """Name, version and alias of a model URI; one of the last two is empty. Raises `Invalid`."""
+    wrong = Invalid(f"{uri[:200]} names no registered version", hint=URI_HINT, fields={"model": "not a model URI"})
+    if not uri.startswith("models:/"):
+        raise wrong
+    rest = uri.removeprefix("models:/").lstrip("/")
+    if "/" not in rest and "@" in rest:
+        name, _, alias = rest.rpartition("@")
+        if not name or not alias:
+            raise wrong
+        return name, "", alias
+    name, _, version = rest.partition("/")
+    if name and version.lower() == "latest":
+        return name, "latest", ""
+    if not name or not re.fullmatch(r"[1-9][0-9]{0,8}", version):
+        raise wrong
+    return name, version, ""

@@ -1,0 +1,237 @@
+"""Lists and shows what MLflow holds, and keeps the run of a job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import JsonValue
+
+from ...errors import NotFound
+from ...home import Home
+from ...models import Experiment, ModelVersion, Page, RegisteredModel, Run, RunDetail
+from . import convert
+from .jobs import JobRuns
+from .notebook import experiment_of
+from .registry import Registry
+from .search import check_limit, mlflow_exception, quoted, search_errors
+from .tracking import Tracking, translated
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment as MLflowExperiment
+    from mlflow.entities import Run as MLflowRun
+
+    from ...store import Store
+
+MAX_ARTIFACTS = 1000
+
+
+class RunsService:
+    """Runs, experiments, registered models and their versions, as MLflow has them.
+
+    `tracking_uri` is MLflow's. Nothing is opened or imported before the first call that needs MLflow, which
+    takes seconds.
+    """
+
+    experiment_of = staticmethod(experiment_of)
+
+    def __init__(self, tracking_uri: str, home: Home, store: Store) -> None:
+        self._tracking = Tracking(tracking_uri, home)
+        self._store = store
+        self._registry = Registry(self._tracking)
+        self._jobs = JobRuns(self._tracking, home, store)
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's tracking URI, absolute."""
+        return self._tracking.uri
+
+    def client(self) -> MlflowClient:
+        """MLflow's client, with the artifacts of new experiments in the data directory. Raises `Unavailable`."""
+        return self._tracking.client()
+
+    def version_token(self) -> str | None:
+        """A value that changes when somebody wrote to MLflow's SQLite file; None with a server or another database.
+
+        Cheap enough to be asked for several times a second; imports nothing of MLflow. Of no meaning after a restart.
+        """
+        return self._tracking.version_token()
+
+    # --- runs -------------------------------------------------------------------------------
+
+    def list(
+        self,
+        *,
+        experiment: str | None = None,
+        filter: str | None = None,
+        order_by: str | Sequence[str] | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[Run]:
+        """A page of runs, newest first unless `order_by` says otherwise.
+
+        `experiment` is a name or an id, all of them by default; `filter` and `order_by` are MLflow's
+        (https://mlflow.org/docs/latest/search-runs). Raises `Invalid` with MLflow's words for a filter, an order or a
+        cursor that it cannot read, and `NotFound` for an unknown experiment.
+        """
+        check_limit(limit)
+        client = self.client()
+        experiments = [self._experiment(experiment)] if experiment else self._all_experiments()
+        names = {str(one.experiment_id): one.name for one in experiments}
+        order = [order_by] if isinstance(order_by, str) else [*(order_by or [])]
+        with search_errors(filter, order, after), translated("MLflow's runs"):
+            found = client.search_runs(
+                [*names], filter or "", max_results=limit, order_by=order or None, page_token=after or None
+            )
+        return Page[Run](
+            items=[convert.to_run(run, names.get(str(run.info.experiment_id), "")) for run in found],
+            next=found.token or None,
+        )
+
+    def get(self, id: str) -> RunDetail:
+        """A run with its input data sets, first level of artifacts and models. Raises `NotFound`."""
+        client = self.client()
+        run = self._run(id)
+        with translated(f"run {id}"):
+            name = client.get_experiment(run.info.experiment_id).name
+            artifacts = [item.path for item in islice(client.list_artifacts(id), MAX_ARTIFACTS)]
+        inputs = run.inputs.dataset_inputs if run.inputs else []
+        return RunDetail(
+            **convert.run_fields(run, name),
+            datasets=[convert.to_dataset(entry) for entry in inputs],
+            artifacts=artifacts,
+            models=self._models_of(run),
+        )
+
+    def metrics(self, run_id: str) -> dict[str, float]:
+        """The last value of every metric of a run that is finite. Raises `NotFound`."""
+        values = self._run(run_id).data.metrics.items()
+        return {key: value for key, value in values if convert.finite(value) is not None}
+
+    def experiments(self, *, limit: int = 100, after: str | None = None) -> Page[Experiment]:
+        """A page of experiments, the one that changed last first."""
+        check_limit(limit)
+        client = self.client()
+        with search_errors(None, [], after), translated("MLflow's experiments"):
+            found = client.search_experiments(max_results=limit, page_token=after or None)
+        return Page[Experiment](
+            items=[Experiment(id=str(one.experiment_id), name=one.name) for one in found], next=found.token or None
+        )
+
+    # --- registered models ------------------------------------------------------------------
+
+    def models(self, *, limit: int = 50, after: str | None = None) -> Page[RegisteredModel]:
+        """A page of registered models by name, with their versions and aliases."""
+        return self._registry.page(limit=limit, after=after)
+
+    def model(self, name: str) -> RegisteredModel:
+        """A registered model. Raises `NotFound`."""
+        return self._registry.get(name)
+
+    def resolve_model(self, uri: str) -> ModelVersion:
+        """The version that `models:/name/3`, `models:/name@alias` or `models:/name/latest` stands for.
+
+        Raises `Invalid` for anything else and `NotFound` where there is no such model, version or alias.
+        """
+        return self._registry.resolve(uri)
+
+    # --- the runs of jobs -------------------------------------------------------------------
+
+    def start_job_run(
+        self,
+        *,
+        job_id: str,
+        attempt: int,
+        name: str,
+        notebook: str,
+        experiment: str | None,
+        owner: str,
+        parameters: Mapping[str, JsonValue],
+    ) -> str:
+        """Create the run of an attempt of a job and return its id; see `JobRuns.start`."""
+        return self._jobs.start(
+            job_id=job_id,
+            attempt=attempt,
+            name=name,
+            notebook=notebook,
+            experiment=experiment,
+            owner=owner,
+            parameters=parameters,
+        )
+
+    def finish_job_run(
+        self,
+        run_id: str,
+        *,
+        status: Literal["FINISHED", "FAILED", "KILLED"],
+        notebook: Path | None,
+        parameters: Mapping[str, JsonValue],
+    ) -> dict[str, float]:
+        """End the run of an attempt and return its last metrics; see `JobRuns.finish`."""
+        return self._jobs.finish(run_id, status=status, notebook=notebook, parameters=parameters)
+
+    # --- parts ------------------------------------------------------------------------------
+
+    def _run(self, id: str) -> MLflowRun:
+        client = self.client()
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", id):
+            raise NotFound(f"no run has the id {id[:100]!r}", hint="list them: jupyter mlplat runs list")
+        with translated(f"run {id}"):
+            try:
+                return client.get_run(id)
+            except mlflow_exception() as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                raise NotFound(f"no run has the id {id}", hint="list them: jupyter mlplat runs list") from error
+
+    def _experiment(self, name_or_id: str) -> MLflowExperiment:
+        client = self.client()
+        with translated(f"experiment {name_or_id}"):
+            found = client.get_experiment_by_name(name_or_id)
+            if found is None and name_or_id.isdecimal():
+                try:
+                    found = client.get_experiment(name_or_id)
+                except mlflow_exception() as error:
+                    if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                        raise
+        if found is None:
+            names = ", ".join(one.name for one in self.experiments(limit=10).items)
+            raise NotFound(f"no experiment has the name or id {name_or_id}", hint=f"there are: {names}")
+        return found
+
+    def _all_experiments(self) -> Sequence[MLflowExperiment]:
+        client = self.client()
+        found: list[MLflowExperiment] = []
+        token = None
+        with translated("MLflow's experiments"):
+            while True:
+                page = client.search_experiments(max_results=1000, page_token=token)
+                found += page
+                token = page.token
+                if not token:
+                    return found
+
+    def _models_of(self, run: MLflowRun) -> Sequence[dict[str, JsonValue]]:
+        """The models that a run logged, with the registered versions that each became."""
+        client, id = self.client(), run.info.run_id
+        with translated(f"run {id}"):
+            versions = client.search_model_versions(f"run_id = {quoted(id)}", max_results=100)
+            logged = [
+                client.get_logged_model(one.model_id) for one in (run.outputs.model_outputs if run.outputs else [])
+            ]
+        models: list[dict[str, JsonValue]] = []
+        for model in logged:
+            mine: list[JsonValue] = [
+                {"name": one.name, "version": str(one.version)}
+                for one in versions
+                if one.source in (model.artifact_location, f"models:/{model.model_id}")
+                or one.model_id == model.model_id
+            ]
+            models.append(
+                {"id": model.model_id, "name": model.name, "uri": f"models:/{model.model_id}", "registered": mine}
+            )
+        return models
