@@ -1,0 +1,195 @@
+"""Who may import whom, and what nobody may import at module top. The map of the house is DESIGN's, in code."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "jupyter_mlplat"
+SOURCE = ROOT / "src"
+
+HEAVY = {
+    "mlflow",
+    "dask",
+    "distributed",
+    "dask_cuda",
+    "torch",
+    "evidently",
+    "optuna",
+    "papermill",
+    "pandas",
+    "sklearn",
+    "duckdb",
+    "kubernetes",
+    "pynvml",
+}
+LATE = HEAVY | {"sqlalchemy", "alembic", "pydantic"}
+"""What the package, the shell and the server extension do not load before somebody asks for it."""
+
+STARTS = {"__init__.py", "cli.py", "server/app.py"}
+
+GROUND = {"errors", "models", "protocols", "home", "processes", "attempts"}
+PLATFORM = GROUND | {"store", "services", "platform"}
+MAY_IMPORT = {
+    **dict.fromkeys(GROUND, GROUND),
+    "store": GROUND,
+    "services": GROUND | {"store"},
+    "backends": GROUND,
+    "runner": GROUND,
+    "serving": GROUND,
+    "platform": GROUND | {"store", "services", "backends"},
+    # The engine, and the doors: each parses, calls a service, renders.
+    "engine": PLATFORM | {"engine_lease"},
+    "engine_lease": PLATFORM,
+    "kernel": PLATFORM,
+    "server": PLATFORM,
+    # The shell and the magics share one grammar; the demo is a user of the services like any other.
+    "commands": PLATFORM | {"engine", "demo"},
+    "demo": PLATFORM | {"commands"},
+    "api": PLATFORM | {"commands"},
+    "cell_run": PLATFORM,
+    "notebook_progress": PLATFORM | {"commands"},
+    "cli": PLATFORM | {"commands"},
+    "magics": PLATFORM | {"commands", "api", "cell_run", "notebook_progress"},
+    # The package itself only hands on.
+    "__init__": PLATFORM | {"api", "magics", "server"},
+}
+
+ALSO = {
+    # It reports on the whole platform, so it is handed the whole platform; the import is for the type only.
+    "services/status.py": {"platform"},
+}
+
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts)
+
+
+def part_of(path: Path) -> str:
+    """The part of the house that a module belongs to."""
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
+    """Line, absolute name and "at module top" of everything that `path` imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = ["jupyter_mlplat", *path.relative_to(PACKAGE).parts[:-1]]
+
+    def visit(node: ast.AST, top: bool) -> Iterator[tuple[int, str, bool]]:
+        for child in ast.iter_child_nodes(node):
+            inside = top and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                inside = False
+            if isinstance(child, ast.Import):
+                for alias in child.names:
+                    yield child.lineno, alias.name, inside
+            elif isinstance(child, ast.ImportFrom):
+                base = package[: len(package) - child.level + 1] if child.level else []
+                module = ".".join([*base, *(child.module.split(".") if child.module else [])])
+                for alias in child.names:
+                    yield child.lineno, f"{module}.{alias.name}", inside
+            else:
+                yield from visit(child, inside)
+
+    yield from visit(tree, True)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
+    part = part_of(path)
+    assert part in MAY_IMPORT, f"say in MAY_IMPORT where {part} stands in the house"
+    parts = {part_of(module) for module in MODULES} - {"__init__"}
+    allowed = {part} | MAY_IMPORT[part] | ALSO.get(path.relative_to(PACKAGE).as_posix(), set())
+    wrong = []
+    for line, name, _ in imports(path):
+        names = name.split(".")
+        if names[0] != "jupyter_mlplat" or len(names) < 2 or names[1] not in parts:
+            continue
+        if names[1] not in allowed:
+            wrong.append(f"line {line}: {part} may not import {name}")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_loads_nothing_heavy_at_its_top(path: Path) -> None:
+    forbidden = LATE if str(path.relative_to(PACKAGE)) in STARTS else HEAVY
+    wrong = [f"line {line}: {name}" for line, name, top in imports(path) if top and name.split(".")[0] in forbidden]
+    assert wrong == [], "import it inside the function that needs it"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_the_server_knows_tornado(path: Path) -> None:
+    if part_of(path) == "server":
+        return
+    wrong = [f"line {n}: {name}" for n, name, _ in imports(path) if name.split(".")[0] in ("tornado", "jupyter_server")]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", ["jupyter_mlplat", "jupyter_mlplat.cli", "jupyter_mlplat.server.app"])
+def test_a_start_loads_nothing_heavy(module: str) -> None:
+    code = f"import sys, json, {module}; print(json.dumps(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert LATE & set(json.loads(done.stdout)) == set()
+
+
+def test_the_help_of_the_shell_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, json\nfrom jupyter_mlplat.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/")
+    assert "usage: jupyter mlplat" in done.stdout
+    assert LATE & set(json.loads(done.stderr.splitlines()[-1])) == set()
+
+
+def test_importing_the_package_sets_no_variable_and_writes_nothing(tmp_path: Path) -> None:
+    code = "import os; before = dict(os.environ); import jupyter_mlplat; assert dict(os.environ) == before"
+    environment = {**os.environ, "MLPLAT_HOME": str(tmp_path / "data"), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
+    assert not (tmp_path / "data").exists()
+
+
+# --- the front end --------------------------------------------------------------------------------
+
+ORDER = ["types", "connection", "api", "resource", "model", "tokens", "panels", "index"]
+"""Each may import those before it. A module that is not named here stands between panels and index."""
+
+
+def layer(path: Path) -> str:
+    """The folder or module below src/."""
+    first = path.relative_to(SOURCE).parts[0]
+    return re.sub(r"\.tsx?$", "", first)
+
+
+def rank(name: str) -> float:
+    return ORDER.index(name) if name in ORDER else ORDER.index("index") - 0.5
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.ts*")), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_typescript_layers(path: Path) -> None:
+    mine = layer(path)
+    wrong = []
+    for target in re.findall(r"""(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]""", path.read_text(encoding="utf-8")):
+        if target.endswith(".css"):
+            continue
+        theirs = layer((path.parent / target).resolve())
+        if theirs == mine:
+            continue
+        if mine == "widgets":
+            allowed = theirs == "types"
+        elif theirs == "widgets":
+            allowed = rank(mine) >= rank("panels")
+        else:
+            allowed = rank(theirs) < rank(mine) or (mine not in ORDER and theirs not in ORDER)
+        if not allowed:
+            wrong.append(f"{mine} may not import {target}")
+    assert wrong == []
