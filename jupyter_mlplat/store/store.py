@@ -11,11 +11,11 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, create_engine, delete, event, func, insert, select, text
+from sqlalchemy import Connection, create_engine, delete, event, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -129,7 +129,7 @@ class Store:
         with _translate_errors(self.display_url):
             upgrade(self._engine)
 
-    @property
+    @cached_property
     def display_url(self) -> str:
         """The URL without its password."""
         url = make_url(self.url)
@@ -206,7 +206,7 @@ class Store:
         with self._version_lock, _translate_errors(self.display_url):
             if self._version_connection is None or self._version_connection.closed:
                 self._version_connection = self._engine.execution_options(isolation_level="AUTOCOMMIT").connect()
-            return int(self._version_connection.execute(text("PRAGMA data_version")).scalar() or 0)
+            return int(self._version_connection.exec_driver_sql("PRAGMA data_version").scalar() or 0)
 
 
 @contextmanager
