@@ -19,7 +19,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from .api import platform
 from .commands import GRAMMAR, SHOWN
 from .commands.blocks import Block, to_html, to_text
-from .commands.grammar import Argument, Call, argument, make_parser
+from .commands.grammar import Call, Command, argument
 from .commands.values import plain
 from .errors import Invalid, MLPlatError
 from .notebook_progress import NotebookReporter
@@ -31,10 +31,13 @@ MODELS = "jupyter_mlplat.models"
 ASSIGNED = re.compile(r".*=\s*%mlplat\b")
 TERMINAL_ONLY = frozenset({"scheduler"})
 
-CELL_ARGUMENTS: tuple[Argument, ...] = (
-    argument("--name", metavar="N", help="the run's name"),
-    argument("--experiment", metavar="E", help="the experiment; the active one by default"),
-)
+CELL_RUN = Command(
+    "", "run", "log a cell as an MLflow run", lambda call: None, lambda value: [],
+    (
+        argument("--name", metavar="N", help="the run's name"),
+        argument("--experiment", metavar="E", help="the experiment; the active one by default"),
+    ),
+)  # fmt: skip
 
 
 def load(ipython: InteractiveShell) -> None:
@@ -168,17 +171,10 @@ def split(line: str) -> list[str]:
 
 def read_cell_line(words: Sequence[str]) -> str | argparse.Namespace:
     """What stands after `%%mlplat`: a help text, or the arguments of `run`. Raises `Invalid`."""
-    from .commands.grammar import Command
-
-    command = Command("", "run", "log a cell as an MLflow run", lambda call: None, lambda value: [], CELL_ARGUMENTS)
     if not words or words[0] != "run":
-        raise Invalid(
-            f"%%mlplat {words[0] if words else ''}: only run takes a cell".replace(" :", ":"),
-            hint="%%mlplat run --name my-run",
-        )
-    if "--help" in words or "-h" in words:
-        return make_parser(command).format_help()
-    return make_parser(command).parse_args(list(words[1:]))
+        raise Invalid(f"{' '.join(['%%mlplat', *words[:1]])}: only run takes a cell", hint="%%mlplat run --name my-run")
+    parsed = GRAMMAR.parse_command(CELL_RUN, list(words[1:]), program="%%mlplat")
+    return parsed if isinstance(parsed, str) else parsed[1]
 
 
 _NAME = re.compile(r"\{([^{}]+)\}|\$([A-Za-z_]\w*)")

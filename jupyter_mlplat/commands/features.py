@@ -49,19 +49,7 @@ def _entity(text: str) -> dict[str, Any]:
     if text.lstrip().startswith("{"):
         read = read_json(text, "the entity", field="entity")
         return dict(read)
-    entity = {}
-    for pair in text.split(","):
-        name, value = split_pair(pair, option="--entity", field="entity")
-        entity[name] = _literal(value)
-    return entity
-
-
-def _literal(text: str) -> Any:
-    try:
-        value = read_json(text, text, field="entity")
-    except Invalid:
-        return text
-    return value if isinstance(value, int | float | str | bool) else text
+    return dict(split_pair(pair, option="--entity", field="entity") for pair in text.split(","))
 
 
 def historical(call: Call) -> dict[str, Any]:
@@ -175,7 +163,8 @@ COMMANDS = [
             VIEW,
             argument(
                 "--entity", action="append", required=True, metavar="COLUMN=VALUE",
-                help="an entity; several columns with commas, or as a JSON object; may be repeated",
+                help="an entity, its columns with commas, or a JSON object where values are neither text nor whole "
+                "numbers; may be repeated",
             ),
         ),
         example="jupyter mlplat features online customers --entity customer_id=17",

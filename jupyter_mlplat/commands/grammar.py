@@ -152,7 +152,7 @@ class Grammar:
             return self.overview()
         first = rest.pop(0)
         if ("", first) in self.commands:
-            return self._parse_command(self.commands["", first], [*leading, *rest])
+            return self.parse_command(self.commands["", first], [*leading, *rest])
         if first in self.absent.nouns:
             raise self._not_here(first)
         if first not in self.nouns:
@@ -170,10 +170,13 @@ class Grammar:
             raise self._not_here(f"{first} {verb}")
         if verb not in verbs:
             raise Invalid(f"{first} has no verb {verb!r}", hint=_closest(verb, verbs, f"{PROGRAM} {first} --help"))
-        return self._parse_command(self.commands[first, verb], [*leading, *rest])
+        return self.parse_command(self.commands[first, verb], [*leading, *rest])
 
-    def _parse_command(self, command: Command, words: list[str]) -> str | tuple[Command, argparse.Namespace]:
-        parser = make_parser(command)
+    def parse_command(
+        self, command: Command, words: list[str], *, program: str = PROGRAM
+    ) -> str | tuple[Command, argparse.Namespace]:
+        """Read the words after the verb. Raises `Invalid`."""
+        parser = make_parser(command, program)
         options = words[: words.index("--")] if "--" in words else words
         if "-h" in options or "--help" in options:
             return parser.format_help()
@@ -227,10 +230,10 @@ class Grammar:
         return "\n".join(lines) + f"\n\nMore about one: {PROGRAM} {noun} <verb> --help\n"
 
 
-def make_parser(command: Command) -> argparse.ArgumentParser:
+def make_parser(command: Command, program: str = PROGRAM) -> argparse.ArgumentParser:
     """The parser of one command."""
     parser = _Parser(
-        prog=f"{PROGRAM} {command.words}",
+        prog=f"{program} {command.words}",
         description=command.summary[:1].upper() + command.summary[1:] + ".",
         epilog=f"example: {command.example}" if command.example else None,
         formatter_class=argparse.RawDescriptionHelpFormatter,

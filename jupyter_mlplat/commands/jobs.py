@@ -298,8 +298,8 @@ def _limits(one: dict[str, Any]) -> str | None:
 
 
 def job_outcome(job: Job, args: argparse.Namespace) -> int:
-    """0 while nobody waited or the job succeeded, else 1."""
-    waited = getattr(args, "wait", True) or getattr(args, "stream", False)
+    """0 where nobody waited or the job succeeded, else 1."""
+    waited = getattr(args, "wait", True) or args.stream
     return 1 if waited and job.state != "succeeded" else 0
 
 
