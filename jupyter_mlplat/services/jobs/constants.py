@@ -1,0 +1,199 @@
+"""Constant expressions, evaluated from the syntax tree: nothing is called, and no size can run away."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MAX_BITS = 4096
+MAX_LENGTH = 100_000
+MAX_DEPTH = 60
+MAX_NODES = 20_000
+
+
+class NotConstant(Exception):
+    """An expression whose value only running it can tell; the message says which part."""
+
+
+def constant(node: ast.expr) -> Any:
+    """The value of a constant expression: literals, arithmetic, `not`, joined strings, dict/list/tuple calls.
+
+    Raises `NotConstant` for anything else, and for values too large to compute here.
+    """
+    return _Evaluator().value(node, 0)
+
+
+class _Evaluator:
+    def __init__(self) -> None:
+        self.nodes = 0
+
+    def value(self, node: ast.expr, depth: int) -> Any:
+        self.nodes += 1
+        if depth > MAX_DEPTH or self.nodes > MAX_NODES:
+            raise NotConstant("it is nested too deeply or too long")
+        deeper = depth + 1
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.UnaryOp(op=op, operand=operand):
+                return self._unary(op, self.value(operand, deeper))
+            case ast.BinOp(left=left, op=op, right=right):
+                return self._binary(op, self.value(left, deeper), self.value(right, deeper))
+            case ast.List(elts=elements):
+                return [self.value(one, deeper) for one in elements]
+            case ast.Tuple(elts=elements):
+                return tuple(self.value(one, deeper) for one in elements)
+            case ast.Dict(keys=keys, values=values):
+                return self._dict(keys, values, deeper)
+            case ast.JoinedStr(values=parts):
+                return _bounded("".join(self._part(part, deeper) for part in parts))
+            case ast.Call():
+                return self._call(node, deeper)
+        raise NotConstant(f"{_words(node)} is not a constant")
+
+    def _unary(self, op: ast.unaryop, value: Any) -> Any:
+        if isinstance(op, ast.Not):
+            return not value
+        if not isinstance(value, int | float) or (isinstance(op, ast.Invert) and isinstance(value, float)):
+            raise NotConstant(f"a sign before a {type(value).__name__}")
+        signs: dict[type[ast.unaryop], Callable[[Any], Any]] = {ast.USub: operator.neg, ast.UAdd: operator.pos}
+        return signs.get(type(op), operator.invert)(value)
+
+    def _binary(self, op: ast.operator, left: Any, right: Any) -> Any:
+        if isinstance(left, int | float) and isinstance(right, int | float):
+            return _arithmetic(op, left, right)
+        if isinstance(op, ast.Add) and type(left) is type(right) and isinstance(left, str | list | tuple):
+            return _bounded(left + right)
+        if isinstance(op, ast.Mult):
+            sequence, times = (right, left) if isinstance(left, int) else (left, right)
+            if isinstance(sequence, str | list | tuple) and isinstance(times, int):
+                if len(sequence) * max(times, 0) > MAX_LENGTH:
+                    raise NotConstant("it is too long to compute here")
+                return sequence * times
+        raise NotConstant(f"{type(op).__name__} of a {type(left).__name__} and a {type(right).__name__}")
+
+    def _dict(self, keys: list[ast.expr | None], values: list[ast.expr], depth: int) -> dict[Any, Any]:
+        made = {}
+        for key, value in zip(keys, values, strict=True):
+            if key is None:
+                raise NotConstant("** is not a constant")
+            made[_hashable(self.value(key, depth))] = self.value(value, depth)
+        return made
+
+    def _part(self, part: ast.expr, depth: int) -> str:
+        if isinstance(part, ast.Constant):
+            return str(part.value)
+        if not isinstance(part, ast.FormattedValue) or part.format_spec is not None:
+            raise NotConstant("a format specification is not a constant")
+        value = self.value(part.value, depth)
+        convert: Callable[[Any], str] = {ord("r"): repr, ord("a"): ascii}.get(part.conversion, str)
+        return convert(value)
+
+    def _call(self, node: ast.Call, depth: int) -> Any:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        if name not in ("dict", "list", "tuple"):
+            raise NotConstant(f"{_words(node.func)}(…) is a call")
+        given = [self.value(one, depth) for one in node.args]
+        if len(given) > 1 or (node.keywords and name != "dict"):
+            raise NotConstant(f"{name}(…) takes one value")
+        words: dict[str, Any] = {}
+        for word in node.keywords:
+            if word.arg is None:
+                raise NotConstant("** is not a constant")
+            words[word.arg] = self.value(word.value, depth)
+        if name != "dict":
+            return _sequence(name, given)
+        return {**_pairs(given[0] if given else {}), **words}
+
+
+def _sequence(name: str, given: list[Any]) -> Any:
+    source = given[0] if given else ()
+    if not isinstance(source, str | list | tuple | dict):
+        raise NotConstant(f"{name}(…) of a {type(source).__name__}")
+    return list(source) if name == "list" else tuple(source)
+
+
+def _pairs(source: Any) -> dict[Any, Any]:
+    if isinstance(source, Mapping):
+        return dict(source)
+    try:
+        return {_hashable(key): value for key, value in source}
+    except (TypeError, ValueError) as error:
+        raise NotConstant("dict(…) of something that is no list of pairs") from error
+
+
+def _hashable(key: Any) -> Any:
+    try:
+        hash(key)
+    except TypeError as error:
+        raise NotConstant("a dict key that cannot be one") from error
+    return key
+
+
+def _arithmetic(op: ast.operator, left: float, right: float) -> Any:
+    whole = isinstance(left, int) and isinstance(right, int)
+    bits = max(int(value).bit_length() if isinstance(value, int) else 64 for value in (left, right))
+    if bits > MAX_BITS:
+        raise NotConstant("the number is too large to compute here")
+    if isinstance(op, ast.Pow) and whole and abs(right) * max(int(left).bit_length(), 1) > MAX_BITS:
+        raise NotConstant("the power is too large to compute here")
+    if isinstance(op, ast.LShift) and right > MAX_BITS:
+        raise NotConstant("the shift is too large to compute here")
+    known: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+        ast.Add: operator.add,
+        ast.Sub: operator.sub,
+        ast.Mult: operator.mul,
+        ast.Div: operator.truediv,
+        ast.FloorDiv: operator.floordiv,
+        ast.Mod: operator.mod,
+        ast.Pow: operator.pow,
+        ast.LShift: operator.lshift,
+        ast.RShift: operator.rshift,
+        ast.BitOr: operator.or_,
+        ast.BitAnd: operator.and_,
+        ast.BitXor: operator.xor,
+    }
+    if type(op) not in known:
+        raise NotConstant(f"{type(op).__name__} is not arithmetic")
+    try:
+        return known[type(op)](left, right)
+    except (ArithmeticError, ValueError, TypeError) as error:
+        raise NotConstant(str(error)) from error
+
+
+def _bounded(value: Any) -> Any:
+    if len(value) > MAX_LENGTH:
+        raise NotConstant("it is too long to compute here")
+    return value
+
+
+def _words(node: ast.AST) -> str:
+    try:
+        text = ast.unparse(node)
+    except (ValueError, RecursionError):
+        text = type(node).__name__
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def as_json(value: Any) -> Any:
+    """`value` as JSON has it, tuples as lists. Raises `NotConstant` for what JSON has not."""
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        if abs(value) >= 2**63:
+            raise NotConstant("the number does not fit into 64 bits")
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotConstant("JSON has no infinity and no NaN")
+        return value
+    if isinstance(value, list | tuple):
+        return [as_json(one) for one in value]
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise NotConstant("the keys of a JSON object are text")
+        return {key: as_json(one) for key, one in value.items()}
+    raise NotConstant(f"JSON has no {type(value).__name__}")

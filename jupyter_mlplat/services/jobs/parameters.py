@@ -1,0 +1,245 @@
+"""The parameters of a notebook: its cell tagged `parameters`, read from the syntax tree as JSON Schema.
+
+papermill puts a cell with the given values behind that cell, and pastes their names into code: so names are checked
+and values are plain JSON.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .annotations import annotated
+from .constants import NotConstant, as_json, constant
+from .notebookfile import read_notebook, source_of, tags_of
+from .values import coerce_text, fits, types_of, validate
+
+__all__ = ["coerce_text", "read_notebook", "schema", "validate"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TAG = "parameters"
+MAX_SOURCE = 200_000
+TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+
+
+def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema document of a notebook's parameters; what could not be read is told in `x-mlplat-notes`.
+
+    `notebook` is the notebook's JSON. Types come from annotations, else from defaults; a trailing comment is the
+    description; an annotation without a value is a required parameter.
+    """
+    notes: list[str] = []
+    cell = _Cell(notes)
+    source = _source(notebook, notes)
+    if source is not None:
+        cell.read(source)
+    title = notebook.get("metadata", {}).get("title")
+    return {
+        "$schema": DIALECT,
+        "type": "object",
+        "title": title if isinstance(title, str) and title else "Parameters",
+        "properties": cell.properties,
+        "required": [name for name in cell.properties if name in cell.required],
+        "additionalProperties": False,
+        "x-mlplat-notes": notes,
+    }
+
+
+def _source(notebook: Mapping[str, Any], notes: list[str]) -> str | None:
+    """The text of the parameters cell; None, with a note, where there is none to be used."""
+    metadata = notebook.get("metadata", {})
+    spec, info = metadata.get("kernelspec"), metadata.get("language_info")
+    language = (info if isinstance(info, dict) else {}).get("name") or (spec if isinstance(spec, dict) else {}).get(
+        "language", "python"
+    )
+    tagged = [(place, cell) for place, cell in enumerate(notebook.get("cells", [])) if TAG in tags_of(cell)]
+    if not tagged:
+        notes.append("no cell has the tag parameters: the notebook takes none")
+        return None
+    if str(language).lower() not in ("python", "python3", "ipython"):
+        notes.append(f"the parameters of a notebook in {language} cannot be read")
+        return None
+    place, cell = tagged[0]
+    if cell.get("cell_type") != "code":
+        notes.append(
+            f"cell {place} has the tag parameters and is no code cell: values would be put behind it, before the "
+            "defaults; move the tag to the code cell with the assignments"
+        )
+        return None
+    for other, _ in tagged[1:]:
+        notes.append(f"cell {other} has the tag parameters too: only the first one, cell {place}, counts")
+    source = source_of(cell)
+    if len(source) > MAX_SOURCE:
+        notes.append("the parameters cell is too long to be read")
+        return None
+    return source
+
+
+class _Cell:
+    """Reads the statements of a parameters cell into properties."""
+
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+        self.properties: dict[str, dict[str, Any]] = {}
+        self.required: set[str] = set()
+        self._comments: dict[int, str] = {}
+
+    def read(self, source: str) -> None:
+        """Add the parameters of `source`, in the order of the cell."""
+        lines = source.replace("\r\n", "\n").split("\n")
+        code = "\n".join("" if re.match(r"\s*[%!?]", line) else line for line in lines)
+        try:
+            tree = ast.parse(code)
+        except SyntaxError as error:
+            self.notes.append(f"the parameters cell cannot be read: line {error.lineno}: {error.msg}")
+            return
+        except (ValueError, RecursionError, MemoryError) as error:
+            self.notes.append(f"the parameters cell cannot be read: {type(error).__name__}")
+            return
+        self._comments = _comments(code)
+        for statement in tree.body:
+            self._statement(statement)
+
+    def _statement(self, statement: ast.stmt) -> None:
+        match statement:
+            case ast.AnnAssign(target=ast.Name(id=name), annotation=annotation, value=value):
+                self._declare(name, annotation, value, statement)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    self._assign(target, value, statement)
+            case ast.AugAssign(target=ast.Name(id=name)):
+                self._forget_default(name, "it is changed after its assignment")
+            case ast.Delete(targets=targets):
+                for target in targets:
+                    if isinstance(target, ast.Name):
+                        self.properties.pop(target.id, None)
+            case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
+                pass
+            case _:
+                self.notes.append(f"line {statement.lineno} is no plain assignment: it names no parameter")
+
+    def _assign(self, target: ast.expr, value: ast.expr, statement: ast.stmt) -> None:
+        if isinstance(target, ast.Name):
+            self._declare(target.id, self._type_comment(statement), value, statement)
+        elif isinstance(target, ast.Tuple | ast.List):
+            self._unpack(target, value, statement)
+        else:
+            self.notes.append(f"line {statement.lineno} assigns to no plain name: it names no parameter")
+
+    def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr, statement: ast.stmt) -> None:
+        starred = any(isinstance(one, ast.Starred) for one in target.elts)
+        if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts) and not starred:
+            for one, part in zip(target.elts, value.elts, strict=True):
+                self._assign(one, part, statement)
+            return
+        for node in ast.walk(target):
+            if isinstance(node, ast.Name):
+                self._declare(node.id, None, value, statement, unpacked=True)
+
+    def _declare(
+        self,
+        name: str,
+        annotation: ast.expr | None,
+        value: ast.expr | None,
+        statement: ast.stmt,
+        *,
+        unpacked: bool = False,
+    ) -> None:
+        def note(words: str) -> None:
+            self.notes.append(f"{name}: {words}")
+
+        before = len(self.notes)
+        made = annotated(annotation, note) if annotation is not None else {}
+        # An annotation that is not understood leaves the type to the default; Any does not.
+        untyped = not made and (annotation is None or len(self.notes) > before)
+        self.required.discard(name)
+        if value is None:
+            self.required.add(name)
+        else:
+            try:
+                if unpacked:
+                    raise NotConstant("it is unpacked")
+                made = _with_default(made, as_json(constant(value)), note, untyped=untyped)
+            except NotConstant as error:
+                note(f"no default is shown: {error}")
+                kind = _kind_of(value)
+                if untyped and kind:
+                    made["type"] = kind
+        help = self._help(statement)
+        if help:
+            made["description"] = help
+        self.properties.pop(name, None)
+        self.properties[name] = made
+
+    def _forget_default(self, name: str, why: str) -> None:
+        if name in self.properties and self.properties[name].pop("default", None) is not None:
+            self.notes.append(f"{name}: no default is shown: {why}")
+
+    def _comment(self, statement: ast.stmt) -> str:
+        return self._comments.get(statement.end_lineno or statement.lineno, "") or self._comments.get(
+            statement.lineno, ""
+        )
+
+    def _type_comment(self, statement: ast.stmt) -> ast.expr | None:
+        """The annotation in papermill's old form: `x = 1  # type: int  help`."""
+        found = re.match(r"type:\s*(\S+)", self._comment(statement))
+        if not found or found[1] == "ignore":
+            return None
+        return ast.Constant(value=found[1])
+
+    def _help(self, statement: ast.stmt) -> str:
+        return re.sub(r"^(?:type:\s*\S+|noqa\b\S*)\s*", "", self._comment(statement)).strip()[:1000]
+
+
+def _with_default(made: dict[str, Any], default: Any, note: Callable[[str], None], *, untyped: bool) -> dict[str, Any]:
+    """`made` with its default; typed by it where there is no annotation."""
+    if made.get("writeOnly"):
+        note("a secret has no default")
+        return made
+    if untyped:
+        kind = TYPES.get(type(default))
+        return {**({"type": kind} if kind else {}), "default": default}
+    if default is None and not fits(None, made):
+        # `x: int = None` is what people write for an optional value.
+        types = types_of(made)
+        made = (
+            {**made, "type": [*types, "null"]} if types else {"anyOf": [*made.get("anyOf", [made]), {"type": "null"}]}
+        )
+        if "enum" in made:
+            made["enum"] = [*made["enum"], None]
+    if not fits(default, made):
+        note("no default is shown: it does not fit the annotation")
+        return made
+    return {**made, "default": default}
+
+
+def _kind_of(value: ast.expr) -> str | None:
+    """The type that an expression surely has, though its value is not known here."""
+    match value:
+        case ast.JoinedStr():
+            return "string"
+        case ast.List() | ast.Tuple() | ast.ListComp():
+            return "array"
+        case ast.Dict() | ast.DictComp():
+            return "object"
+        case ast.UnaryOp(op=ast.Not()):
+            return "boolean"
+        case ast.Constant(value=float()):
+            return "number"
+    return None
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Line -> the comment behind the code of that line."""
+    found: dict[int, str] = {}
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(source).readline):
+            if token.type == tokenize.COMMENT and token.line[: token.start[1]].strip():
+                found[token.start[0]] = token.string.lstrip("#").strip()
+    except (tokenize.TokenError, SyntaxError):
+        return found
+    return found
