@@ -1,0 +1,162 @@
+/** The plugins: small, each with one purpose; what only JupyterLab has is optional. */
+
+import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, type MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { IEditorServices } from '@jupyterlab/codeeditor';
+import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { IStateDB } from '@jupyterlab/statedb';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { Api } from './api';
+import { addCommands } from './commands';
+import { PlatformModel } from './model';
+import { notebookAccess } from './notebook';
+import { JobNotifications } from './notify';
+import type { IPanelContext } from './panels/context';
+import { DeploymentView } from './panels/deployment';
+import { DriftView } from './panels/drift';
+import { JobView } from './panels/job';
+import { RunView } from './panels/run';
+import { PlatformPanel } from './panels/side';
+import { StatusItem } from './status';
+import { CATEGORY, CommandIDs, DOMAIN, IMLPlat, NAMESPACE, SECTIONS } from './tokens';
+
+/** Third-party panels stand between 501 and 899. */
+const RANK = 650;
+
+function contextOf(app: JupyterFrontEnd, model: PlatformModel, translator: ITranslator | null): IPanelContext {
+  return { model, commands: app.commands, trans: (translator ?? nullTranslator).load(DOMAIN) };
+}
+
+const platform: JupyterFrontEndPlugin<IMLPlat> = {
+  id: `${NAMESPACE}:platform`,
+  description: 'Provides the live model of the ML platform; it asks the server only once the application stands.',
+  autoStart: true,
+  provides: IMLPlat,
+  optional: [IStateDB],
+  activate: (app: JupyterFrontEnd, state: IStateDB | null): IMLPlat => {
+    const { serviceManager } = app;
+    const model = new PlatformModel({
+      api: new Api(serviceManager.serverSettings),
+      events: serviceManager.events,
+      connectionFailure: serviceManager.connectionFailure,
+      state
+    });
+    void app.restored.then(() => model.start());
+    return { model };
+  }
+};
+
+const panel: JupyterFrontEndPlugin<void> = {
+  id: `${NAMESPACE}:panel`,
+  description: 'Adds the side panel, the views and the commands of the ML platform.',
+  autoStart: true,
+  requires: [IMLPlat, IRenderMimeRegistry, NotebookPanel.IContentFactory, IEditorServices],
+  optional: [ICommandPalette, ILayoutRestorer, INotebookTracker, IDefaultFileBrowser, IStateDB, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    { model }: IMLPlat,
+    rendermime: IRenderMimeRegistry,
+    contentFactory: NotebookPanel.IContentFactory,
+    editors: IEditorServices,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null,
+    notebooks: INotebookTracker | null,
+    browser: IDefaultFileBrowser | null,
+    state: IStateDB | null,
+    translator: ITranslator | null
+  ): void => {
+    const context = contextOf(app, model, translator);
+    const side = new PlatformPanel(context, { translator: translator ?? undefined, state });
+    const tracker = new WidgetTracker<MainAreaWidget>({ namespace: NAMESPACE });
+    addCommands({
+      app,
+      context,
+      panel: side,
+      notebooks: notebookAccess(notebooks, browser),
+      parts: { rendermime, contentFactory, mimeTypeService: editors.mimeTypeService },
+      tracker,
+      notifications: new JobNotifications(model, app.commands, context.trans)
+    });
+    const notify = (): void => {
+      app.commands.notifyCommandChanged(CommandIDs.runNotebook);
+    };
+    notebooks?.currentChanged.connect(notify);
+    app.shell.add(side, 'left', { rank: RANK, type: 'ML Platform' });
+    restorer?.add(side, side.id);
+    if (restorer) {
+      void restorer.restore(tracker, {
+        command: `${NAMESPACE}:restore`,
+        args: ({ content }) => identityOf(content) as never,
+        name: ({ content }) => content.id
+      });
+    }
+    app.commands.addCommand(`${NAMESPACE}:restore`, {
+      describedBy: { args: { type: 'object', properties: { command: { type: 'string' }, args: { type: 'object' } } } },
+      isVisible: () => false,
+      execute: args => app.commands.execute(String(args.command), args.args as never)
+    });
+    for (const command of Object.values(CommandIDs)) {
+      palette?.addItem({ command, category: CATEGORY });
+    }
+    for (const section of SECTIONS) {
+      palette?.addItem({
+        command: CommandIDs.openPanel,
+        category: CATEGORY,
+        args: { section, label: context.trans.__('Show ML Platform: %1', section) }
+      });
+    }
+  }
+};
+
+/** What opens a view again after a reload. */
+function identityOf(content: unknown): { command: string; args: Record<string, string> } {
+  if (content instanceof JobView) {
+    return { command: CommandIDs.openJob, args: { id: content.jobId } };
+  }
+  if (content instanceof RunView) {
+    return { command: CommandIDs.openRun, args: { id: content.runId } };
+  }
+  if (content instanceof DeploymentView) {
+    return { command: CommandIDs.openDeployment, args: { name: content.name } };
+  }
+  if (content instanceof DriftView) {
+    return { command: CommandIDs.checkDrift, args: {} };
+  }
+  return { command: CommandIDs.openPanel, args: {} };
+}
+
+const notebook: JupyterFrontEndPlugin<void> = {
+  id: `${NAMESPACE}:notebook`,
+  description: 'Puts “Run as job” into the notebook toolbar and the file browser (its settings say where).',
+  autoStart: true,
+  requires: [IMLPlat],
+  activate: (): void => {
+    // The schema of this plugin declares the items; users move or remove them in the settings.
+  }
+};
+
+const status: JupyterFrontEndPlugin<void> = {
+  id: `${NAMESPACE}:status`,
+  description: 'Shows running and waiting jobs in the status bar while there are any.',
+  autoStart: true,
+  requires: [IMLPlat],
+  optional: [IStatusBar, ITranslator],
+  activate: (app: JupyterFrontEnd, { model }: IMLPlat, bar: IStatusBar | null, translator: ITranslator | null): void => {
+    if (bar) {
+      const item = new StatusItem(contextOf(app, model, translator));
+      bar.registerStatusItem(`${NAMESPACE}:status`, {
+        item,
+        align: 'left',
+        rank: 50,
+        isActive: () => item.isActive,
+        activeStateChanged: item.activeChanged
+      });
+    }
+  }
+};
+
+export { IMLPlat } from './tokens';
+export default [platform, panel, notebook, status] as JupyterFrontEndPlugin<unknown>[];

@@ -1,0 +1,95 @@
+/** The section GPUs: devices as bars of memory, and who waits for one; or why there are none. */
+
+import * as React from 'react';
+import type { GPU, GPUs } from '../types';
+import { Empty } from '../widgets/feedback';
+import { bytes, percent } from '../widgets/format';
+import { useTrans } from '../widgets/trans';
+import { type IPanelContext, Show } from './context';
+import { Section } from './section';
+
+export class GPUsSection extends Section {
+  constructor(context: IPanelContext) {
+    super(context, { name: 'gpus', label: context.trans.__('GPUs') });
+    this.follow(context.model.gpus);
+  }
+
+  get summary(): string {
+    const { model, trans } = this.context;
+    const { data } = model.gpus;
+    if (data === null) {
+      return '';
+    }
+    if (data.devices.length === 0) {
+      return trans.__('none');
+    }
+    const free = data.devices.filter(device => device.lease === null).length;
+    return trans.__('%1 of %2 free', free, data.devices.length);
+  }
+
+  demand(): void {
+    this.context.model.gpus.demand();
+  }
+
+  protected content(): JSX.Element {
+    return <Show resource={this.context.model.gpus}>{gpus => <Devices gpus={gpus} />}</Show>;
+  }
+}
+
+function Devices(props: { readonly gpus: GPUs }): JSX.Element {
+  const { gpus } = props;
+  const trans = useTrans();
+  if (gpus.devices.length === 0) {
+    return (
+      <Empty title={gpus.message ?? trans.__('No GPU was found on this machine.')}>
+        <p className="jp-mlplat-hint">{trans.__('Jobs run on the processor; nothing else changes.')}</p>
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <ul className="jp-mlplat-list" aria-label={trans.__('GPUs')}>
+        {gpus.devices.map(device => (
+          <DeviceRow key={device.uuid} device={device} />
+        ))}
+      </ul>
+      {gpus.queue.length > 0 && (
+        <p className="jp-mlplat-hint">{trans._n('%1 waits for a device', '%1 wait for a device', gpus.queue.length)}</p>
+      )}
+    </>
+  );
+}
+
+function DeviceRow(props: { readonly device: GPU }): JSX.Element {
+  const { device } = props;
+  const trans = useTrans();
+  const share = device.memory_total_bytes ? device.memory_used_bytes / device.memory_total_bytes : 0;
+  const memory = trans.__('%1 of %2', bytes(device.memory_used_bytes), bytes(device.memory_total_bytes));
+  return (
+    <li className="jp-mlplat-device">
+      <div className="jp-mlplat-deviceHead">
+        <span className="jp-mlplat-rowName" title={device.uuid}>
+          {device.index} · {device.name}
+        </span>
+        <span className="jp-mlplat-word" data-tone={device.lease ? 'brand' : 'success'}>
+          {device.lease ? trans.__('Held by %1', device.lease.owner) : trans.__('Free')}
+        </span>
+      </div>
+      <div
+        className="jp-mlplat-meter"
+        role="meter"
+        aria-label={trans.__('Memory of device %1', device.index)}
+        aria-valuemin={0}
+        aria-valuemax={100}
+        aria-valuenow={Math.round(share * 100)}
+        aria-valuetext={memory}
+      >
+        <span style={{ transform: `scaleX(${share})` }} />
+      </div>
+      <div className="jp-mlplat-rowDetail">
+        <span>{memory}</span>
+        {device.utilization !== null && <span>{trans.__('%1 busy', percent(device.utilization))}</span>}
+      </div>
+    </li>
+  );
+}

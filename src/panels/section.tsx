@@ -1,0 +1,49 @@
+/** A section of the side panel: a body, and a summary in its title that says the most important thing. */
+
+import { Signal, type ISignal } from '@lumino/signaling';
+import type { LabIcon } from '@jupyterlab/ui-components';
+import type { SectionName } from '../tokens';
+import { type IPanelContext, PanelWidget } from './context';
+
+interface ISectionOptions {
+  readonly name: SectionName;
+  readonly label: string;
+  readonly icon?: LabIcon;
+}
+
+export abstract class Section extends PanelWidget {
+  constructor(context: IPanelContext, options: ISectionOptions) {
+    super(context);
+    this.name = options.name;
+    this.id = `jp-mlplat-section-${options.name}`;
+    this.title.label = options.label;
+    this.addClass('jp-mlplat-section');
+    this.node.setAttribute('role', 'region');
+    this.node.setAttribute('aria-label', options.label);
+  }
+
+  readonly name: SectionName;
+
+  /** One short line for the title, shown also while collapsed; empty when there is nothing to say. */
+  abstract get summary(): string;
+
+  get summaryChanged(): ISignal<this, void> {
+    return this._summaryChanged;
+  }
+
+  /** The panel became visible: fetch what was never fetched, even while this section is collapsed. */
+  abstract demand(): void;
+
+  /** Renews the summary when the resource changes. */
+  protected follow(resource: { readonly changed: ISignal<unknown, unknown> }): void {
+    resource.changed.connect(() => {
+      this._summaryChanged.emit();
+    });
+  }
+
+  protected override onShown(): void {
+    this.demand();
+  }
+
+  private readonly _summaryChanged = new Signal<this, void>(this);
+}

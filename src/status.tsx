@@ -1,0 +1,95 @@
+/** The status bar item: what runs, what waits, what needs a look. Hidden when there is nothing to say. */
+
+import { ReactWidget } from '@jupyterlab/apputils';
+import { type ISignal, Signal } from '@lumino/signaling';
+import * as React from 'react';
+import type { IPanelContext } from './panels/context';
+import { CommandIDs, type SectionName } from './tokens';
+import { stateIcons } from './widgets/icons';
+
+interface IFigures {
+  readonly running: number;
+  readonly queued: number;
+  readonly trouble: number;
+  readonly gpus: { readonly used: number; readonly of: number };
+}
+
+export class StatusItem extends ReactWidget {
+  constructor(private readonly _context: IPanelContext) {
+    super();
+    this.addClass('jp-mlplat');
+    this.addClass('jp-mlplat-statusItem');
+    const { model } = _context;
+    for (const resource of [model.jobs, model.deployments, model.gpus]) {
+      (resource.changed as ISignal<unknown, unknown>).connect(() => {
+        this.update();
+        this._activeChanged.emit();
+      });
+    }
+  }
+
+  /** True when there is something to say. */
+  get isActive(): boolean {
+    const { running, queued, trouble } = this._figures;
+    return running + queued + trouble > 0;
+  }
+
+  get activeChanged(): ISignal<this, void> {
+    return this._activeChanged;
+  }
+
+  protected render(): JSX.Element {
+    const { trans } = this._context;
+    const { running, queued, trouble, gpus } = this._figures;
+    return (
+      <>
+        {running > 0 && this._part('jobs', stateIcons.running, 'brand', String(running), trans._n('%1 job running', '%1 jobs running', running))}
+        {queued > 0 && this._part('jobs', stateIcons.queued, 'quiet', String(queued), trans._n('%1 job queued', '%1 jobs queued', queued))}
+        {gpus.of > 0 &&
+          this._part('gpus', null, 'quiet', `GPU ${gpus.used}/${gpus.of}`, trans.__('%1 of %2 GPUs in use', gpus.used, gpus.of))}
+        {trouble > 0 &&
+          this._part('deployments', stateIcons.warning, 'warn', String(trouble), trans._n('%1 deployment in trouble', '%1 deployments in trouble', trouble))}
+      </>
+    );
+  }
+
+  private _part(
+    section: SectionName,
+    icon: (typeof stateIcons)[keyof typeof stateIcons] | null,
+    tone: string,
+    words: string,
+    label: string
+  ): JSX.Element {
+    return (
+      <button
+        type="button"
+        title={label}
+        aria-label={label}
+        onClick={() => {
+          void this._context.commands.execute(CommandIDs.openPanel, { section });
+        }}
+      >
+        {icon && (
+          <span className="jp-mlplat-stateIcon" data-tone={tone} aria-hidden>
+            <icon.react tag={null} />
+          </span>
+        )}
+        {words}
+      </button>
+    );
+  }
+
+  private get _figures(): IFigures {
+    const { model } = this._context;
+    const jobs = model.jobs.data?.items ?? [];
+    const devices = model.gpus.data?.devices ?? [];
+    return {
+      running: jobs.filter(job => job.state === 'running' || job.state === 'starting').length,
+      queued: jobs.filter(job => job.state === 'queued').length,
+      trouble: (model.deployments.data?.items ?? []).filter(each => each.state === 'failed' || each.state === 'degraded').length,
+      gpus: { used: devices.filter(device => device.lease !== null).length, of: devices.length }
+    };
+  }
+
+  private readonly _activeChanged = new Signal<this, void>(this);
+}

@@ -1,0 +1,45 @@
+/** The token other extensions ask for, and the ids of our commands and plugins. */
+
+import { Token } from '@lumino/coreutils';
+import type { PlatformModel } from './model';
+
+/** What the extension offers to other extensions: its live model. */
+export interface IMLPlat {
+  readonly model: PlatformModel;
+}
+
+export const IMLPlat = new Token<IMLPlat>(
+  'jupyter-mlplat:IMLPlat',
+  'The live model of the ML platform: jobs, runs, deployments, features, drift and GPUs.'
+);
+
+/** The npm name, which prefixes plugin ids. */
+export const NAMESPACE = 'jupyter-mlplat';
+
+/** Category of our commands in the palette. */
+export const CATEGORY = 'ML Platform';
+
+/** Gettext domain of our strings. */
+export const DOMAIN = 'jupyter_mlplat';
+
+/** The sections of the side panel, in their order. */
+export const SECTIONS = ['jobs', 'runs', 'deployments', 'features', 'drift', 'gpus'] as const;
+export type SectionName = (typeof SECTIONS)[number];
+
+/** Every action is a command with one of these ids. */
+export const CommandIDs = {
+  openPanel: 'mlplat:open-panel',
+  refresh: 'mlplat:refresh-panel',
+  showStatus: 'mlplat:show-status',
+  runNotebook: 'mlplat:run-notebook',
+  openJob: 'mlplat:open-job',
+  cancelJob: 'mlplat:cancel-job',
+  rerunJob: 'mlplat:rerun-job',
+  moreJobs: 'mlplat:list-more-jobs',
+  openRun: 'mlplat:open-run',
+  chooseExperiment: 'mlplat:choose-experiment',
+  deployModel: 'mlplat:deploy-model',
+  openDeployment: 'mlplat:open-deployment',
+  deleteDeployment: 'mlplat:delete-deployment',
+  checkDrift: 'mlplat:check-drift'
+} as const;

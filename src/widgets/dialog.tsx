@@ -1,0 +1,67 @@
+/** A dialog with a form that stays open until what it asks for has worked. */
+
+import { Dialog, ReactWidget } from '@jupyterlab/apputils';
+import * as React from 'react';
+
+export interface IFormDialogOptions {
+  readonly title: string;
+  readonly accept: string;
+  readonly body: ReactWidget;
+  /** Does the work; false keeps the dialog open, with the reason shown in its body. */
+  readonly submit: () => Promise<boolean>;
+  readonly focus?: string;
+  readonly className?: string;
+}
+
+/** Shows a form; resolves to true when its work was done, false when it was given up. */
+export async function showForm(options: IFormDialogOptions): Promise<boolean> {
+  const result = await new FormDialog(options).launch();
+  return result.button.accept;
+}
+
+class FormDialog extends Dialog<unknown> {
+  constructor(private readonly _form: IFormDialogOptions) {
+    super({
+      title: <span>{_form.title}</span>,
+      body: _form.body,
+      buttons: [Dialog.cancelButton(), Dialog.okButton({ label: _form.accept })],
+      focusNodeSelector: _form.focus ?? 'input, select, textarea'
+    });
+    this.addClass('jp-mlplat-dialog');
+    this.node.setAttribute('aria-label', _form.title);
+    if (_form.className) {
+      this.addClass(_form.className);
+    }
+  }
+
+  override resolve(index?: number): void {
+    if (index === 0) {
+      super.resolve(0);
+      return;
+    }
+    if (this._busy) {
+      return;
+    }
+    this._setBusy(true);
+    this._form.submit().then(
+      done => {
+        this._setBusy(false);
+        if (done) {
+          super.resolve(1);
+        }
+      },
+      (error: unknown) => {
+        this._setBusy(false);
+        console.error(error);
+      }
+    );
+  }
+
+  private _setBusy(busy: boolean): void {
+    this._busy = busy;
+    this.toggleClass('jp-mod-busy', busy);
+    this.node.setAttribute('aria-busy', String(busy));
+  }
+
+  private _busy = false;
+}

@@ -1,0 +1,56 @@
+/** Our icons: one per noun and one per state, drawn with the colour of the text they stand in. */
+
+import { LabIcon } from '@jupyterlab/ui-components';
+
+function icon(name: string, body: string, attributes = ''): LabIcon {
+  return new LabIcon({
+    name: `mlplat:${name}`,
+    svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 16 16" ${attributes}>${body}</svg>`
+  });
+}
+
+const LINE = 'fill="none" stroke="currentColor" stroke-width="1.5" stroke-linecap="round" stroke-linejoin="round"';
+
+/** Three nodes that feed one: notebooks in, a model out. */
+export const platformIcon = new LabIcon({
+  name: 'mlplat:platform',
+  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="24" viewBox="0 0 24 24">
+  <g class="jp-icon3 jp-icon-selectable" fill="#616161">
+    <path d="M12 2.2 20.5 7v10L12 21.8 3.5 17V7zm0 2.1L5.4 8v8l6.6 3.7 6.6-3.7V8z"/>
+    <circle cx="8.3" cy="9.9" r="1.6"/><circle cx="15.7" cy="9.9" r="1.6"/><circle cx="12" cy="16" r="1.9"/>
+    <path d="m8.9 10.4 2.5 4.4-.9.5L8 10.9zm6.2 0 .9.5-2.5 4.4-.9-.5zM9.5 9.4h5v1h-5z"/>
+  </g></svg>`
+});
+
+export const runAsJobIcon = new LabIcon({
+  name: 'mlplat:run-as-job',
+  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="24" viewBox="0 0 24 24">
+  <g class="jp-icon3" fill="#616161">
+    <path d="M12 3a9 9 0 1 0 8.9 10.3h-2A7 7 0 1 1 12 5c1.9 0 3.7.8 4.9 2.1L14 10h7V3l-2.7 2.7A9 9 0 0 0 12 3z"/>
+    <path d="M10 8.5v7l5.5-3.5z"/>
+  </g></svg>`
+});
+
+export const stateIcons = {
+  queued: icon('queued', `<circle cx="8" cy="8" r="5.75" stroke-dasharray="2.4 2.1"/>`, LINE),
+  running: icon(
+    'running',
+    `<circle cx="8" cy="8" r="5.75" opacity=".35"/><path d="M8 2.25A5.75 5.75 0 0 1 13.75 8"/>`,
+    LINE
+  ),
+  succeeded: icon('succeeded', `<circle cx="8" cy="8" r="5.75"/><path d="m5.5 8.2 1.8 1.8 3.3-3.7"/>`, LINE),
+  failed: icon('failed', `<circle cx="8" cy="8" r="5.75"/><path d="m6 6 4 4m0-4-4 4"/>`, LINE),
+  lost: icon('lost', `<path d="M8 2.25A5.75 5.75 0 1 1 3 5.2"/><path d="M8 5v3.4m0 2.4v.1M2.2 2.4 3 5.2l2.8-.8"/>`, LINE),
+  cancelled: icon('cancelled', `<circle cx="8" cy="8" r="5.75"/><path d="m4.2 11.8 7.6-7.6"/>`, LINE),
+  warning: icon('warning', `<path d="M8 2.4 14.2 13H1.8z"/><path d="M8 6.4v3m0 1.9v.1"/>`, LINE),
+  ready: icon('ready', `<circle cx="8" cy="8" r="5.75"/><circle cx="8" cy="8" r="2.6" fill="currentColor" stroke="none"/>`, LINE),
+  stopped: icon('stopped', `<circle cx="8" cy="8" r="5.75"/><path d="M6 6h4v4H6z"/>`, LINE)
+} as const;
+
+export const cancelIcon = icon('cancel', `<rect x="3.5" y="3.5" width="9" height="9" rx="1.5" fill="currentColor"/>`);
+export const trashIcon = icon('trash', `<path d="M3 4.5h10M6.5 4V2.8h3V4m-5 .5.6 8.7h5.8l.6-8.7M6.8 7v3.8M9.2 7v3.8"/>`, LINE);
+export const tryIcon = icon('try', `<path d="M2.5 8h7m0 0L6.8 5.3M9.5 8l-2.7 2.7M9 3h3.2a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H9"/>`, LINE);
+export const deployIcon = icon('deploy', `<path d="M8 10V2.5m0 0L5 5.5m3-3 3 3M3 9.5v3a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1v-3"/>`, LINE);
+export const driftIcon = icon('drift', `<path d="M1.8 12.5c2.4 0 2.4-8 4.8-8s2.4 8 4.8 8" opacity=".45"/><path d="M4.6 12.5c2.4 0 2.4-8 4.8-8s2.4 8 4.8 8"/>`, LINE);
+export const againIcon = icon('again', `<path d="M13 8a5 5 0 1 1-1.5-3.6L13 5.8M13 2.5v3.3H9.7"/>`, LINE);
+export const statusIcon = icon('status', `<path d="M1.8 8.5h3L6.5 4l3 8 1.7-3.5h3"/>`, LINE);
