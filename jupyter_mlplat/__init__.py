@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .api import deployments, drift, features, gpus, jobs, runs, status
-    from .models import FeatureViewSpec as FeatureView
     from .platform import Platform
+    from .services.features import FeatureView
 
     __version__: str
 
@@ -37,9 +37,9 @@ def __getattr__(name: str) -> Any:
 
         return Platform
     if name == "FeatureView":
-        from .models import FeatureViewSpec
+        from .services.features import FeatureView
 
-        return FeatureViewSpec
+        return FeatureView
     if name == "__version__":
         return _version()
     if name in _LATER:

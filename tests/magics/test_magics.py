@@ -185,7 +185,7 @@ def test_a_cell_as_a_run(shell: InteractiveShell, platform: Platform, capsys: py
         "%%mlplat run --name 'first try' --experiment cells\n"
         "import mlflow\nmlflow.log_metric('loss', 0.5)\nfrom_cell = 41\nfrom_cell + 1",
     )
-    assert value is None
+    assert value == 42
     assert shell.user_ns["from_cell"] == 41
     found = platform.runs.list(experiment="cells").items
     assert [(one.name, one.status, one.metrics) for one in found] == [("first try", "FINISHED", {"loss": 0.5})]
