@@ -31,7 +31,7 @@ LOG_KEPT_BYTES = 2**20
 
 PASSED_ON = frozenset(
     """
-    PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
+    MLPLAT_HOME PATH HOME USER LOGNAME SHELL LANG LANGUAGE TZ TMPDIR PYTHONPATH PYTHONHOME VIRTUAL_ENV CONDA_PREFIX
     LD_LIBRARY_PATH CUDA_VISIBLE_DEVICES CUDA_HOME NVIDIA_VISIBLE_DEVICES HF_HOME TORCH_HOME XDG_CACHE_HOME
     SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE NO_PROXY no_proxy HTTP_PROXY HTTPS_PROXY
     http_proxy https_proxy OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS NUMEXPR_NUM_THREADS
@@ -49,7 +49,8 @@ _children_lock = threading.Lock()
 class LocalTarget:
     """A serving target: `python -m jupyter_mlplat.serving` on this machine.
 
-    A handle has `pid`, `started`, `host` (which names the boot) and `port`.
+    A handle has `pid`, `started`, `host` (which names the boot) and `port`; that of a dead one has `final`
+    where trying again will not help, because the model's own code failed when it was loaded.
     """
 
     name = "local"
@@ -117,7 +118,8 @@ class LocalTarget:
         _reap(pid)
         _bound_log(folder / "log.txt")
         if handle.get("host") != processes.host_id() or not processes.alive(pid, started):
-            return EndpointStatus("dead", _url(port), handle, _why(folder))
+            message, final = _why(folder)
+            return EndpointStatus("dead", _url(port), {**handle, "final": final}, message)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PROBE_SECONDS)
         try:
             connection.request("GET", "/v2/health/ready")
@@ -268,15 +270,15 @@ def _reap(pid: int) -> None:
             del _children[pid]
 
 
-def _why(folder: Path) -> str:
-    """Why the process has ended: what it left in `error.json`, else the last line of its log."""
+def _why(folder: Path) -> tuple[str, bool]:
+    """Why the process has ended: what it left in `error.json`, else the last line of its log; and is that final?"""
     try:
         error = json.loads((folder / "error.json").read_bytes())
-        return f"the model cannot be loaded: {error['message']}"
+        return f"the model cannot be loaded: {error['message']}", not error.get("again", False)
     except (OSError, ValueError, KeyError, TypeError):
         pass
     lines = [line.strip() for line in log_tail(folder / "log.txt", 4096).splitlines() if line.strip()]
-    return f"the process ended; the last line of its log: {lines[-1][:300]}" if lines else "the process ended"
+    return (f"the process ended; the last line of its log: {lines[-1][:300]}" if lines else "the process ended"), False
 
 
 def log_tail(path: Path, size: int) -> str:
