@@ -42,7 +42,8 @@ class MLPlatExtension(ExtensionApp):
         self.publisher: Publisher | None = None
         self._later: asyncio.TimerHandle | None = None
         self.settings[DOOR] = self.door
-        self.events: Any = self.serverapp.event_logger
+        events: Any = self.serverapp.event_logger
+        self.events = events
         self.events.register_event_schema(Path(__file__).parent / "events" / "changed.yaml")
 
     def initialize_handlers(self) -> None:

@@ -127,8 +127,8 @@ def join(service: FeaturesService, entities: list[dict[str, Any]], features: lis
             "an entity has no event_time", hint="give every row one", fields={"entities": "event_time is missing"}
         )
     joined = service.historical(frame, features)
-    rows: list[dict[str, Any]] = joined.astype(object).where(joined.notna(), None).to_dict("records")
-    return rows
+    rows = joined.astype(object).where(joined.notna(), None).to_dict("records")
+    return [{str(name): value for name, value in row.items()} for row in rows]
 
 
 ROUTES = [

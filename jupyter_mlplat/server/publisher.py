@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import MLPlatError
 
 if TYPE_CHECKING:
+    from ..models import Change
     from ..platform import Platform
 
 EVENT = "https://schema.jupyter-mlplat.org/changed/v1"
@@ -19,6 +20,9 @@ EVERY_AFTER_ERROR_S = 2.0
 PRUNE_EVERY_S = 600.0
 LOOK_AFTER_ENGINE_EVERY_S = 5.0
 WAKE_EVERY_S = 30.0
+
+FLOOD = 5000
+REMEMBER_S = 60.0
 
 Emit = Callable[[str, str], None]
 
@@ -83,7 +87,8 @@ class Watch:
         self._version = self._store.data_version()
         self._cursor = self._store.last_change()
         # The store gives the last seconds again and again, for the sake of late commits.
-        self._seen = {change.id for change in self._store.changes_after(self._cursor)}
+        self._seen: dict[int, float] = {}
+        self._remember(self._store.changes_after(self._cursor))
         self._behind = False
         self._runs = platform.runs.version_token()
         self._pruned = self._looked = time.monotonic()
@@ -97,10 +102,15 @@ class Watch:
         rows = self._store.changes_after(self._cursor)
         fresh = [change for change in rows if change.id not in self._seen]
         self._version = version
-        self._seen = {change.id for change in rows}
-        self._cursor = max([self._cursor, *self._seen])
-        self._behind = bool(fresh) and len(rows) >= 5000
+        self._remember(rows)
+        self._behind = len(rows) >= FLOOD
         return [(change.topic, change.key) for change in fresh]
+
+    def _remember(self, rows: list[Change]) -> None:
+        now = time.monotonic()
+        self._seen = {id: at for id, at in self._seen.items() if now - at < REMEMBER_S}
+        self._seen.update((change.id, now) for change in rows)
+        self._cursor = max(self._cursor, *self._seen, 0)
 
     def mlflow(self) -> list[tuple[str, str]]:
         """The same for runs that some program wrote without us: that they changed, not which."""

@@ -43,9 +43,8 @@ def dump(value: object) -> bytes:
 
 
 def _plain(value: Any) -> object:
-    # numpy's scalars and pandas' NA and NaT cross here too.
-    item = getattr(value, "item", None)
-    return item() if callable(item) else None if value != value else str(value)
+    # numpy's scalars; anything else in an answer is a mistake of ours, and shows.
+    return value.item()
 
 
 def _no_constant(name: str) -> NoReturn:

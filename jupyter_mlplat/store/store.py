@@ -186,10 +186,14 @@ class Store:
         recent = datetime.now(UTC) - OUTBOX_OVERLAP
         table = tables.outbox
         with self.read() as connection:
+            # At most 5000, and the ones above the cursor first: a flood of changes is read on, not read again.
             rows = connection.execute(
-                select(table).where((table.c.id > cursor) | (table.c.at >= recent)).order_by(table.c.id).limit(5000)
+                select(table)
+                .where((table.c.id > cursor) | (table.c.at >= recent))
+                .order_by((table.c.id > cursor).desc(), table.c.id)
+                .limit(5000)
             )
-            return [Change.model_validate(dict(row)) for row in rows.mappings()]
+            return sorted((Change.model_validate(dict(row)) for row in rows.mappings()), key=lambda change: change.id)
 
     def prune_outbox(self) -> int:
         """Delete rows older than an hour; returns how many."""

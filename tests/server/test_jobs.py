@@ -180,9 +180,8 @@ async def test_bad_input_is_named_and_nothing_is_written(
     (jp_root_dir / "work" / "link.ipynb").symlink_to(outside / "outside.ipynb")
     (jp_root_dir / "linked").symlink_to(outside)
     os.mkfifo(jp_root_dir / "work" / "pipe.ipynb")
-    answer = await ask("POST", "jobs", body=spec)
-    said = answer.error(422)
+    said = (await ask("POST", "jobs", body=spec)).error(422)
     assert field in said["fields"], said
     assert said["hint"]
-    assert str(tmp_path) not in answer.body.decode()
+    assert str(outside) not in str(said), "a message must not show where a link leads"
     assert (await ask("GET", "jobs")).json["items"] == []

@@ -61,7 +61,9 @@ def test_a_store_that_does_not_answer_is_a_part_that_says_so(platform: Platform)
     assert "hunter2" not in status.model_dump_json()
 
 
-def _lease(platform: Platform, pid: int, started: float, *, expires_in: float, host: str, stop: str | None = None) -> None:
+def _lease(
+    platform: Platform, pid: int, started: float, *, expires_in: float, host: str, stop: str | None = None
+) -> None:
     from datetime import timedelta
 
     now = platform.clock.now()
@@ -246,9 +248,7 @@ async def test_gpus_are_shown_with_who_holds_and_who_waits(
     for state, devices in (("released", ["GPU-0"]), ("granted", ["GPU-1"]), ("queued", []), ("queued", [])):
         with platform.store.write() as transaction:
             transaction.connection.execute(
-                insert(tables.leases).values(
-                    state=state, owner="ada", devices=devices, created_at=platform.clock.now()
-                )
+                insert(tables.leases).values(state=state, owner="ada", devices=devices, created_at=platform.clock.now())
             )
     gpus = (await ask("GET", "gpus")).json
     assert [device["lease"] and device["lease"]["id"] for device in gpus["devices"]] == [None, "2"]

@@ -112,6 +112,12 @@ class JobsService:
         table = tables.jobs
         query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
         if after is not None:
+            if not (after.isascii() and after.isdigit()):
+                raise Invalid(
+                    "after is no cursor of this list",
+                    hint="pass the `next` of the page before",
+                    fields={"after": "not a cursor"},
+                )
             query = query.where(table.c.id < number_of(after))
         if state is not None:
             if state not in set(JobState):
