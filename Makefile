@@ -16,7 +16,7 @@ CORE := $(if $(wildcard $(STAMPS)/dev),$(STAMPS)/dev,$(STAMPS)/core)
 FRONT_END := $(shell find src labextension/schema labextension/style labextension/install.json -type f 2>/dev/null)
 BUILT := $(if $(wildcard labextension/build/package.json),,FORCE)
 
-.PHONY: help setup demo test test-long lab check bench types lock clean FORCE
+.PHONY: help setup demo test test-long lab check bench types docs lock clean FORCE
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,6 +41,7 @@ check: $(STAMPS)/dev $(STAMPS)/node_modules ## lint, formatting, types, generate
 	@ruff format --check .
 	@mypy
 	@python scripts/generate_types.py --check
+	@python scripts/generate_docs.py --check
 	@python scripts/check_locks.py
 	@jlpm -s lint:check
 	@jlpm -s tsc --noEmit
@@ -50,6 +51,9 @@ bench: setup ## the benchmarks
 
 types: $(STAMPS)/dev ## write src/types.ts from models.py
 	@python scripts/generate_types.py
+
+docs: $(STAMPS)/dev ## write the reference parts of docs/ from the code
+	@python scripts/generate_docs.py
 
 lock: $(STAMPS)/venv ## write the locks anew; UPGRADE=1 takes newer versions
 	@scripts/setup lock $(if $(UPGRADE),--upgrade)
