@@ -75,6 +75,8 @@ class Engine:
         """Work until there is nothing left to do, somebody asks for the end, or the lease is lost; says which."""
         for target in (self._renew, self._listen, self._supervise):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
+        # MLflow takes seconds to import: meanwhile the cluster starts.
+        self._recorder.submit(self.platform.runs.client)
         idle_since = time.monotonic()
         acknowledged = looked = 0.0
         try:
@@ -162,7 +164,8 @@ class Engine:
         except Unavailable as error:
             logger.warning("job %s waits: %s", claim.row["id"], error.message)
             self._backend_ready = False
-            self.queue.requeue(claim)
+            self._recorder.submit(self._abandon_run, claim)
+            self.queue.requeue(claim, f"waits: {error.message}")
             self._forget(claim.key)
         except MLPlatError as error:
             self.queue.fail(claim, Reason.BAD_INPUT, f"{error.message}: {error.hint}" if error.hint else error.message)
@@ -176,6 +179,12 @@ class Engine:
         finally:
             self._starting.pop(claim.key, None)
             self._inbox.put(None)
+
+    def _abandon_run(self, claim: Claim) -> None:
+        """Close the run of an attempt that never was."""
+        run_id = self.platform.jobs.get(str(claim.row["id"])).run_id
+        if run_id is not None:
+            self.platform.runs.finish_job_run(run_id, status="KILLED", notebook=None, parameters={})
 
     def _forget(self, key: str) -> None:
         self._ours.pop(key, None)
@@ -255,7 +264,7 @@ class Engine:
     def _adopt(self) -> None:
         """Take over the attempts of an engine that is gone."""
         for claim in self.queue.active():
-            if claim.key in self._ours or claim.key in self._ending:
+            if claim.key in self._ours or claim.key in self._ending or claim.key in self._starting:
                 continue
             if not self._connect():
                 return

@@ -92,6 +92,7 @@ class JobQueue:
                     ~table.c.cancel_requested,
                     attempt=row["attempt"] + 1,
                     started_at=None,
+                    message=None,
                     seen_at=self._clock.now(),
                 ):
                     claims.append(Claim(row, row["attempt"] + 1))
@@ -208,10 +209,10 @@ class JobQueue:
                 ended_at=self._clock.now(),
             )
 
-    def requeue(self, claim: Claim) -> bool:
-        """Give back a claim that was not submitted: the same attempt number is not used again."""
+    def requeue(self, claim: Claim, message: str) -> bool:
+        """Give back a claim that was not submitted, saying why: the same attempt number is not used again."""
         with self._store.write() as transaction:
-            return self._move(transaction, claim.row["id"], claim.number, JobState.QUEUED)
+            return self._move(transaction, claim.row["id"], claim.number, JobState.QUEUED, message=message[:4000])
 
     # --- the writes ---------------------------------------------------------------------------
 
