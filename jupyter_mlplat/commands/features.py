@@ -65,7 +65,7 @@ def historical(call: Call) -> dict[str, Any]:
             hint="give a parquet or csv file",
             fields={"entities": "cannot be read"},
         ) from None
-    joined = call.platform.features.historical(table, words(args.features) or [])
+    joined = call.platform.features.historical(table, words(args.features) or [], timestamp=args.timestamp)
     if args.to:
         _write(joined, Path(args.to).expanduser().absolute())
         return {"path": str(Path(args.to).expanduser().absolute()), "rows": len(joined)}
@@ -174,6 +174,7 @@ COMMANDS = [
         (
             argument("entities", metavar="ENTITIES", help="parquet or csv file with entity columns and event times"),
             argument("--features", action="append", required=True, metavar="VIEW:COLUMN", help="what to join"),
+            argument("--timestamp", default="event_time", metavar="COLUMN", help="the time column (event_time)"),
             argument("--to", metavar="FILE", help="write the table to this parquet or csv file"),
         ),
         example="jupyter mlplat features historical orders.parquet --features customers:age,customers:city",

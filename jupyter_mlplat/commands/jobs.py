@@ -250,7 +250,7 @@ def show_job(job: Job) -> list[Block]:
 
 
 def show_submitted(job: Job) -> list[Block]:
-    if job.state.ended or job.cells:
+    if job.state.ended:
         return show_job(job)
     return [Text(f"job {job.id} is {job.state}; watch it: jupyter mlplat jobs watch {job.id}")]
 

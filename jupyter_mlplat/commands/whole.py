@@ -17,7 +17,7 @@ def demo(call: Call) -> dict[str, Any]:
 
     result = run_demo(call.platform, call.report.note)
     if call.args.open and result["ok"]:
-        call.report.note(open_lab(call.platform))
+        call.report.note(open_lab(call.platform, result["notebook"]))
     return result
 
 
