@@ -8,10 +8,14 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "jupyter_mlplat"
@@ -47,6 +51,8 @@ MAY_IMPORT = {
     "runner": GROUND,
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends"},
+    # MLflow loads it inside of other people's processes.
+    "run_context": set(),
     # The engine, and the doors: each parses, calls a service, renders.
     "engine": PLATFORM | {"engine_lease"},
     "engine_lease": PLATFORM,
@@ -156,6 +162,28 @@ def test_importing_the_package_sets_no_variable_and_writes_nothing(tmp_path: Pat
     environment = {**os.environ, "MLPLAT_HOME": str(tmp_path / "data"), "PYTHONDONTWRITEBYTECODE": "1"}
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, env=environment)
     assert not (tmp_path / "data").exists()
+
+
+BROUGHT = {"distributed": "dask", "uvloop": "uvicorn", "pydantic_core": "pydantic", "dask_cuda": "dask-cuda"}
+"""Modules that come with an extra of the requirement that brings them."""
+
+
+def test_everything_that_is_imported_is_a_declared_requirement() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["postgresql"], *extras["torch"], *extras["gpu"]]
+    declared = {canonicalize_name(Requirement(line).name) for line in lines}
+    distributions = packages_distributions()
+    missing = set()
+    for path in MODULES:
+        for _, name, _ in imports(path):
+            module = name.split(".")[0]
+            if module in sys.stdlib_module_names or module == "jupyter_mlplat":
+                continue
+            names = distributions.get(module, [module]) if module not in BROUGHT else [BROUGHT[module]]
+            if not declared & {canonicalize_name(one) for one in names}:
+                missing.add(f"{module}, imported by {path.relative_to(PACKAGE)}")
+    assert sorted(missing) == []
 
 
 # --- the front end --------------------------------------------------------------------------------
