@@ -25,7 +25,7 @@ from .config import Config, read_config, write_atomically
 FAILED_TO_FETCH = 5
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:  # noqa: RET503 - it ends as another program
     """Download, then exec. Returns an exit status where the download failed."""
     parser = argparse.ArgumentParser(prog="python -m jupyter_mlplat.serving.fetch", description=__doc__)
     parser.add_argument("--config", type=Path, required=True)

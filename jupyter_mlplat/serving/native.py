@@ -50,16 +50,30 @@ def find_native(pyfunc: Any, signature: Signature, examples: Sequence[Data]) -> 
     if function is None:
         return None
     matrix = _probe_rows(kind, signature, examples)
+    tried = [Data(matrix=matrix), Data(matrix=matrix[:1]), *examples]
     try:
-        same = _same(function(matrix), pyfunc.predict(Data(matrix=matrix).for_mlflow(signature)))
-        for data in examples:
-            same = same and _same(function(data.matrix), pyfunc.predict(data.for_mlflow(signature)))
-        batchable = same and _answers_alone(function, matrix)
+        answers = [pyfunc.predict(data.for_mlflow(signature)) for data in tried]
+        for ordered in (_by_row(function), _by_column(function)):
+            if all(_same(ordered(data.matrix), answer) for data, answer in zip(tried, answers, strict=True)):
+                native = Native(ordered, _answers_alone(ordered, matrix))
+                log.info("predictions go straight to scikit-learn%s", ", together" if native.batchable else "")
+                return native
     except Exception as error:  # noqa: BLE001 - whatever the model raises means that this way is not open
         log.info("predictions go through MLflow: %s", error)
         return None
-    log.info("predictions %s", "go straight to scikit-learn" if same else "go through MLflow: the answers differ")
-    return Native(function, batchable) if same else None
+    log.info("predictions go through MLflow: the answers differ")
+    return None
+
+
+def _by_row(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return function
+
+
+def _by_column(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """As a data frame lays its numbers out; matrix products round differently by layout."""
+    import numpy as np
+
+    return lambda matrix: function(np.asfortranarray(matrix))
 
 
 def made_of_sklearn(part: Any) -> bool:
