@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from .blocks import Block, Facts, Seconds, State, Table, Value
 from .grammar import Call, Command, argument
@@ -70,14 +71,27 @@ def show_run(run: Run) -> list[Block]:
         blocks.append(Table(["metric", "last value"], sorted(run.metrics.items())))
     if run.parameters:
         blocks.append(Table(["parameter", "value"], sorted(run.parameters.items())))
-    for heading, values in (
-        ("data set", [str(one.get("name", one)) for one in getattr(run, "datasets", [])]),
-        ("model", [str(one.get("uri") or one.get("name") or one) for one in getattr(run, "models", [])]),
-        ("artifact", getattr(run, "artifacts", [])),
-    ):
-        if values:
-            blocks.append(Table([heading], [[value] for value in values]))
+    datasets = getattr(run, "datasets", [])
+    if datasets:
+        blocks.append(
+            Table(["data set", "used for"], [[_text(one, "name"), _text(one, "context")] for one in datasets])
+        )
+    logged = getattr(run, "models", [])
+    if logged:
+        blocks.append(Table(["model", "registered as"], [[_text(one, "uri"), _registered(one)] for one in logged]))
+    artifacts = getattr(run, "artifacts", [])
+    if artifacts:
+        blocks.append(Table(["artifact"], [[path] for path in artifacts]))
     return blocks
+
+
+def _text(one: Mapping[str, Any], name: str) -> str | None:
+    value = one.get(name)
+    return None if value is None else str(value)
+
+
+def _registered(one: Mapping[str, Any]) -> str | None:
+    return ", ".join(f"models:/{each['name']}/{each['version']}" for each in one.get("registered", ())) or None
 
 
 COMMANDS = [
