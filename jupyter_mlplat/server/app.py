@@ -38,7 +38,7 @@ class MLPlatExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         """Called before the handlers are made."""
         assert self.serverapp is not None
-        self.door = Door(max_body_bytes=self.max_body_bytes)
+        self.door = Door(max_body_bytes=self.max_body_bytes, log=self.log)
         self.publisher: Publisher | None = None
         self._later: asyncio.TimerHandle | None = None
         self.settings[DOOR] = self.door

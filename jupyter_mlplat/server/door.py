@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
-
-from ..errors import MLPlatError
 
 if TYPE_CHECKING:
     from ..platform import Platform
@@ -29,8 +28,9 @@ class Door:
     `max_body_bytes` bounds what a request may carry.
     """
 
-    def __init__(self, *, max_body_bytes: int) -> None:
+    def __init__(self, *, max_body_bytes: int, log: logging.Logger) -> None:
         self.max_body_bytes = max_body_bytes
+        self._log = log
         self.durations = Durations()
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="mlplat")
         self._lock = threading.Lock()
@@ -59,8 +59,8 @@ class Door:
                 for name in SERVICES:
                     try:
                         getattr(platform, name)
-                    except MLPlatError:
-                        continue  # whoever asks for that noun gets the error; the others work
+                    except Exception as error:  # noqa: BLE001 - whoever asks for that noun gets it; the others work
+                        self._log.warning("mlplat: %s cannot be used: %s", name, error)
                 self._loaded = platform
             return self._loaded
 

@@ -164,10 +164,10 @@ async def test_a_verb_that_a_route_lacks_is_named_with_those_it_has(ask: Ask) ->
     assert answer.headers["Allow"] == "GET, POST"
 
 
-@pytest.mark.parametrize("parts", [("no", "such"), ("jobs", "1", "x", "y"), ("Jobs",), ("",)])
-async def test_an_unknown_route_is_json_too(ask: Ask, parts: tuple[str, ...]) -> None:
-    for method in ("GET", "POST", "DELETE"):
-        assert "openapi.json" in (await ask(method, *parts)).error(404)["hint"]
+async def test_an_unknown_route_is_json_too(ask: Ask) -> None:
+    for parts in (("no", "such"), ("jobs", "1", "x", "y"), ("Jobs",), ("",)):
+        for method in ("GET", "POST", "DELETE"):
+            assert "openapi.json" in (await ask(method, *parts)).error(404)["hint"], parts
 
 
 async def test_another_origin_gets_nothing_with_a_cookie(

@@ -36,16 +36,16 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
-async def test_what_is_no_strict_json_is_malformed(ask: Ask, body: bytes) -> None:
-    said = (await ask("POST", "features", "online", body=body)).error(400)
-    assert said["reason"] == "malformed"
-    assert said["hint"]
+async def test_what_is_no_strict_json_is_malformed(ask: Ask) -> None:
+    for name, body in MALFORMED.items():
+        said = (await ask("POST", "features", "online", body=body)).error(400)
+        assert said["reason"] == "malformed", name
+        assert said["hint"], name
 
 
-@pytest.mark.parametrize("body", [b"[]", b"1", b'"text"', b"null", b"true"])
-async def test_json_that_is_no_object_is_a_wrong_value(ask: Ask, body: bytes) -> None:
-    assert "body" in (await ask("POST", "features", "online", body=body)).error(422)["fields"]
+async def test_json_that_is_no_object_is_a_wrong_value(ask: Ask) -> None:
+    for body in (b"[]", b"1", b'"text"', b"null", b"true"):
+        assert "body" in (await ask("POST", "features", "online", body=body)).error(422)["fields"]
 
 
 async def test_every_wrong_field_is_named(ask: Ask) -> None:
