@@ -64,8 +64,16 @@ interface IWatched {
   readonly resource: { invalidate(): void; readonly isDisposed: boolean };
 }
 
+/** What a model is made of. */
+export interface IModelOptions {
+  readonly api: Api;
+  readonly events: Event.IManager;
+  readonly connectionFailure?: ISignal<unknown, unknown>;
+  readonly state?: IStateDB | null;
+}
+
 export class PlatformModel implements IDisposable {
-  constructor(options: PlatformModel.IOptions) {
+  constructor(options: IModelOptions) {
     this.api = options.api;
     this._state = options.state ?? null;
     const { api } = this;
@@ -362,22 +370,13 @@ export class PlatformModel implements IDisposable {
   private _disposed = false;
 }
 
-export namespace PlatformModel {
-  export interface IOptions {
-    readonly api: Api;
-    readonly events: Event.IManager;
-    readonly connectionFailure?: ISignal<unknown, unknown>;
-    readonly state?: IStateDB | null;
-  }
-}
-
 /** True when no further change is to be expected. */
 export function ended(job: Job): boolean {
   return ENDED_JOB_STATES.has(job.state);
 }
 
-/** The cell where a job failed, as people count, from 1 over all cells; null when it did not fail in one. */
+/** Index of the cell where a job failed, in the submitted notebook; null when it did not fail in one. */
 export function failedCell(job: Job): number | null {
-  const cell = job.cells.find(each => each.state === 'error' || each.state === 'timeout' || each.state === 'kernel_died');
-  return cell ? cell.index : null;
+  const failed = new Set<string>(['error', 'timeout', 'kernel_died']);
+  return job.cells.find(cell => failed.has(cell.state))?.index ?? null;
 }

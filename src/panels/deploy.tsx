@@ -1,6 +1,6 @@
 /** The dialog "Deploy model": a version of a registered model, and a name for its endpoint. */
 
-import { ReactWidget } from '@jupyterlab/apputils';
+import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import { UUID } from '@lumino/coreutils';
 import * as React from 'react';
 import type { ApiError } from '../api';
@@ -26,6 +26,18 @@ export async function deployModel(context: IPanelContext, preset: IDeployPreset)
   const { data, error } = context.model.models.snapshot;
   if (data === null) {
     throw error ?? new Error('No answer.');
+  }
+  if (data.items.length === 0) {
+    await showDialog({
+      title: context.trans.__('Deploy a model'),
+      body: (
+        <TransContext.Provider value={context.trans}>
+          <NoModels />
+        </TransContext.Provider>
+      ),
+      buttons: [Dialog.okButton({ label: context.trans.__('Close') })]
+    });
+    return null;
   }
   const body = new DeployForm(context, data.items, preset);
   await showForm({
@@ -108,6 +120,17 @@ class DeployForm extends ReactWidget {
   private _error: ApiError | null = null;
 }
 
+function NoModels(): JSX.Element {
+  const trans = useTrans();
+  return (
+    <div className="jp-mlplat">
+      <Empty title={trans.__('No model is registered yet. A job that registers one makes it appear here:')}>
+        <code className="jp-mlplat-teach">mlflow.sklearn.log_model(model, registered_model_name=&quot;wine&quot;)</code>
+      </Empty>
+    </div>
+  );
+}
+
 /** A model's name as it may stand in an address. */
 function slug(name: string): string {
   return name
@@ -125,13 +148,6 @@ function Form(props: {
 }): JSX.Element {
   const { models, values, error, change } = props;
   const trans = useTrans();
-  if (models.length === 0) {
-    return (
-      <Empty title={trans.__('No model is registered yet. A job that registers one makes it appear here:')}>
-        <code className="jp-mlplat-teach">mlflow.sklearn.log_model(model, registered_model_name=&quot;wine&quot;)</code>
-      </Empty>
-    );
-  }
   const model = models.find(each => each.name === values.model);
   return (
     <div className="jp-mlplat-runForm">

@@ -4,22 +4,22 @@ import type { IEditorMimeTypeService } from '@jupyterlab/codeeditor';
 import { type NotebookPanel, NotebookModel, StaticNotebook } from '@jupyterlab/notebook';
 import type * as nbformat from '@jupyterlab/nbformat';
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import { notebookIcon } from '@jupyterlab/ui-components';
 import { PromiseDelegate } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
-import { BoxLayout, Panel, Widget } from '@lumino/widgets';
+import { Panel, PanelLayout, Widget } from '@lumino/widgets';
 import * as React from 'react';
-import { ended, type IJobView } from '../model';
+import { ended, failedCell, type IJobView } from '../model';
 import { CommandIDs } from '../tokens';
 import type { Cell, Job, JobLog } from '../types';
 import { ErrorBox } from '../widgets/feedback';
 import { duration, number, short } from '../widgets/format';
+import { runAsJobIcon } from '../widgets/icons';
 import { Copyable, Facts, Tabs } from '../widgets/parts';
 import { StateBadge, stateTone, stateWord } from '../widgets/state';
 import { Elapsed, RelativeTime } from '../widgets/time';
 import { useTrans } from '../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from './context';
-import { reasonWords } from './jobs';
+import { reasonWords, shortId } from './jobs';
 
 /** What is needed to draw a notebook. */
 export interface INotebookParts {
@@ -30,17 +30,16 @@ export interface INotebookParts {
 
 type Tab = 'notebook' | 'log';
 
-/** Metadata tag of the cell that papermill adds; it is not one of the submitted cells. */
-const INJECTED = 'injected-parameters';
+/** Tags of the cells that papermill adds; they are none of the submitted cells. */
+const ADDED: ReadonlySet<unknown> = new Set(['injected-parameters', 'papermill-error-cell-tag']);
 
 export class JobView extends Widget {
   constructor(context: IPanelContext, parts: INotebookParts, readonly jobId: string) {
     super();
     this.id = `jp-mlplat-job-${jobId}`;
-    this.addClass('jp-mlplat');
     this.addClass('jp-mlplat-jobView');
     this.title.label = context.trans.__('Job');
-    this.title.icon = notebookIcon;
+    this.title.icon = runAsJobIcon;
     this.title.closable = true;
     this._view = context.model.watchJob(jobId);
     this._notebook = new ExecutedNotebook(parts);
@@ -56,20 +55,17 @@ export class JobView extends Widget {
         void this._notebook.reveal(index);
       }
     });
-    const layout = (this.layout = new BoxLayout({ direction: 'top-to-bottom', spacing: 0 }));
+    const layout = (this.layout = new PanelLayout());
     const body = new Panel();
     body.addClass('jp-mlplat-jobBody');
     body.addWidget(this._notebook);
     body.addWidget(this._log);
     layout.addWidget(head);
     layout.addWidget(body);
-    BoxLayout.setSizeBasis(head, 0);
-    BoxLayout.setStretch(head, 0);
-    BoxLayout.setStretch(body, 1);
-    head.node.classList.add('jp-mlplat-fit');
     this._view.job.changed.connect((_, snapshot) => {
       if (snapshot.data) {
-        this.title.label = snapshot.data.name;
+        this.title.label = `${snapshot.data.name} ${shortId(snapshot.data.id)}`.trim();
+        this._revealFailure(snapshot.data);
         this.title.caption = context.trans.__('Job %1: %2', snapshot.data.id, stateWord(snapshot.data.state, context.trans));
       }
     });
@@ -95,6 +91,18 @@ export class JobView extends Widget {
     }
   }
 
+  /** A failed job opens at the cell that failed. */
+  private _revealFailure(job: Job): void {
+    const index = failedCell(job);
+    if (!this._revealed && ended(job)) {
+      this._revealed = true;
+      if (index !== null) {
+        void this._notebook.reveal(index);
+      }
+    }
+  }
+
+  private _revealed = false;
   private readonly _view: IJobView & IDisposable;
   private readonly _notebook: ExecutedNotebook;
   private readonly _log: LogWidget;
@@ -153,7 +161,7 @@ class ExecutedNotebook extends Panel {
     let position = -1;
     const index = (this._content?.cells ?? []).findIndex(cell => {
       const tags = cell.metadata.tags;
-      if (!(Array.isArray(tags) && tags.includes(INJECTED))) {
+      if (!(Array.isArray(tags) && tags.some(tag => ADDED.has(tag)))) {
         position += 1;
       }
       return position === submitted;
@@ -271,7 +279,9 @@ function Head(props: {
     <>
       <header className="jp-mlplat-head">
         <div className="jp-mlplat-headTitle">
-          <h1>{job.name}</h1>
+          <h1>
+            {job.name} <span className="jp-mlplat-number">{shortId(job.id)}</span>
+          </h1>
           <StateBadge state={job.state} word={job.cancel_requested && !done ? trans.__('Cancelling') : undefined} />
           {!done && job.started_at && <Elapsed since={job.started_at} />}
           <div className="jp-mlplat-actions">

@@ -69,6 +69,7 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
   const { job } = props;
   const trans = useTrans();
   const { commands } = usePanel();
+  const trouble = job.state === 'failed' || job.state === 'lost' ? jobHeadline(job, trans) : '';
   const word = job.cancel_requested && !ended(job) ? trans.__('Cancelling') : stateWord(job.state, trans);
   return (
     <li className="jp-mlplat-row" data-state={job.state} data-job={job.id}>
@@ -82,7 +83,7 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
             void commands.execute(CommandIDs.openJob, { id: job.id });
           }}
         >
-          {job.name}
+          {job.name} <span className="jp-mlplat-number">{shortId(job.id)}</span>
         </button>
         <div className="jp-mlplat-rowDetail">
           <span className="jp-mlplat-word" data-tone={stateTone(job.state)}>
@@ -90,6 +91,11 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
           </span>
           <JobDetail job={job} />
         </div>
+        {trouble && (
+          <p className="jp-mlplat-rowMessage" title={job.message ?? trouble}>
+            {trouble}
+          </p>
+        )}
       </div>
       {!ended(job) && (
         <CommandButton command={CommandIDs.cancelJob} args={{ id: job.id, name: job.name }} iconOnly className="jp-mod-cancel" />
@@ -121,7 +127,7 @@ function JobDetail(props: { readonly job: Job }): JSX.Element | null {
     );
   }
   const when = job.ended_at ?? job.submitted_at;
-  const headline = jobHeadline(job, trans);
+  const headline = job.state === 'succeeded' ? jobHeadline(job, trans) : '';
   return (
     <>
       <RelativeTime time={when} />
@@ -134,10 +140,15 @@ function JobDetail(props: { readonly job: Job }): JSX.Element | null {
   );
 }
 
+/** "#41" for the short ids that people can say; nothing for long ones. */
+export function shortId(id: string): string {
+  return id.length <= 8 ? `#${id}` : '';
+}
+
 /** What matters most about a job that has ended: its metric, or what went wrong. */
 export function jobHeadline(job: Job, trans: TranslationBundle): string {
   if (job.state === 'failed' || job.state === 'lost') {
-    return job.message ?? reasonWords(job, trans);
+    return (job.message ?? reasonWords(job, trans)).split('\n')[0];
   }
   return Object.entries(job.metric)
     .map(([name, value]) => `${name} ${number(value)}`)

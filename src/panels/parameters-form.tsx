@@ -62,7 +62,7 @@ function rangeWords(schema: RJSFSchema, trans: TranslationBundle): string {
   const low = schema.minimum ?? schema.exclusiveMinimum;
   const high = schema.maximum ?? schema.exclusiveMaximum;
   if (low !== undefined && high !== undefined) {
-    return `${low} – ${high}`;
+    return `${low.toLocaleString()} – ${high.toLocaleString()}`;
   }
   if (low !== undefined) {
     return schema.minimum === undefined ? trans.__('more than %1', low) : trans.__('at least %1', low);
@@ -169,8 +169,8 @@ export function ParametersForm(props: IParametersFormProps): JSX.Element {
   }, [props.errors]);
   // A title would repeat the dialog's; `$schema` names a dialect that the validator need not load.
   const shown = React.useMemo(() => {
-    const { $schema: _dialect, title: _title, description: _description, $id: _id, ...rest } = schema;
-    return rest as RJSFSchema;
+    const left = new Set(['$schema', '$id', 'title', 'description']);
+    return Object.fromEntries(Object.entries(schema).filter(([name]) => !left.has(name))) as RJSFSchema;
   }, [schema]);
   const ui = React.useMemo(() => uiFor(schema), [schema]);
   return (

@@ -227,8 +227,14 @@ function CopyAs(props: { readonly spec: JobSpec; readonly baseUrl: string }): JS
   const [open, setOpen] = React.useState(false);
   const [door, setDoor] = React.useState<Door>('CLI');
   const text = commandText(door, props.spec, props.baseUrl);
+  const box = React.useRef<HTMLDivElement>(null);
+  React.useEffect(() => {
+    if (open) {
+      box.current?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [open, door]);
   return (
-    <div className="jp-mlplat-copyAs">
+    <div className="jp-mlplat-copyAs" ref={box}>
       <TextButton
         label={open ? trans.__('Copy as command ▴') : trans.__('Copy as command ▾')}
         onClick={() => {

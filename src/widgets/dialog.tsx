@@ -1,6 +1,6 @@
 /** A dialog with a form that stays open until what it asks for has worked. */
 
-import { Dialog, ReactWidget } from '@jupyterlab/apputils';
+import { Dialog, type ReactWidget } from '@jupyterlab/apputils';
 import * as React from 'react';
 
 export interface IFormDialogOptions {
