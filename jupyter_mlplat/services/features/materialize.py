@@ -54,8 +54,7 @@ def newest_rows(
 
 def count_rows(connection: duckdb.DuckDBPyConnection, table: TableFile) -> int:
     """How many rows the source has."""
-    found = connection.execute(f"SELECT count(*) FROM {table.scan}").fetchone()
-    return int(found[0]) if found else 0
+    return int(connection.execute(f"SELECT count(*) FROM {table.scan}").fetchall()[0][0])
 
 
 def json_sql(name: str, type_name: str) -> str:

@@ -66,7 +66,7 @@ class FeaturesService:
         for number, spec in enumerate(specs):
             spec = FeatureViewSpec.model_validate({**spec.model_dump(), "source": str(Path(spec.source).absolute())})
             with connect(self._home.features) as connection:
-                fields = inspect(connection, spec, field=f"views.{number}")
+                fields = inspect(connection, spec, field=f"views.{number}." if len(specs) > 1 else "")
             wanted[spec.name] = {**spec.model_dump(), "features": [field.model_dump() for field in fields]}
         try:
             with self._store.write() as tx:

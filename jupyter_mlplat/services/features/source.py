@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def inspect(connection: duckdb.DuckDBPyConnection, spec: FeatureViewSpec, *, field: str) -> list[FeatureField]:
     """The features of `spec` with the types that its source gives them.
 
-    `field` is where the definition stands in the request. Raises `Invalid` where the source cannot be read or
+    `field` is put before the names of the definition's fields in an error. Raises `Invalid` where the source cannot be read or
     lacks a column, the event time is no time, an entity column can be no key, or a name is given twice.
     """
-    table = open_table(connection, spec.source, field=f"{field}.source")
+    table = open_table(connection, spec.source, field=f"{field}source")
     _refuse_twice(spec.name, "entities", spec.entities, field)
     _refuse_twice(spec.name, "features", spec.features, field)
     for part, names in (("entities", spec.entities), ("timestamp", [spec.timestamp]), ("features", spec.features)):
@@ -115,4 +115,4 @@ def _refuse_twice(view: str, part: str, names: Sequence[str], field: str) -> Non
 
 
 def _wrong(field: str, part: str, message: str, hint: str) -> Invalid:
-    return Invalid(message, hint=hint, fields={f"{field}.{part}": message})
+    return Invalid(message, hint=hint, fields={f"{field}{part}": message})
