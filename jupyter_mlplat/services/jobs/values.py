@@ -153,7 +153,7 @@ def _plain(value: Any, depth: int) -> Any:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
-        return str.__str__(value)
+        return _text(value)
     if isinstance(value, int):
         if abs(value) >= 2**63:
             raise Wrong("does not fit into 64 bits")
@@ -167,8 +167,16 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
             raise Wrong("has a key that is no text")
-        return {str.__str__(key): _plain(one, depth + 1) for key, one in value.items()}
+        return {_text(key): _plain(one, depth + 1) for key, one in value.items()}
     raise Wrong(f"is a {type(value).__name__}, which JSON has not")
+
+
+def _text(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise Wrong("has half of a surrogate pair, which no file can hold") from error
+    return str.__str__(value)
 
 
 def types_of(schema: Mapping[str, Any]) -> list[str]:
