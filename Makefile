@@ -43,8 +43,8 @@ check: $(STAMPS)/dev $(STAMPS)/node_modules ## lint, formatting, types, generate
 	@python scripts/generate_types.py --check
 	@python scripts/generate_docs.py --check
 	@python scripts/check_locks.py
-	@jlpm -s lint:check
-	@jlpm -s tsc --noEmit
+	@jlpm lint:check
+	@jlpm tsc --noEmit
 
 bench: setup ## the benchmarks
 	@for file in benchmarks/*.py; do python "$$file"; done
@@ -83,7 +83,7 @@ $(STAMPS)/node_modules: package.json yarn.lock .yarnrc.yml | $(STAMPS)/dev
 
 $(STAMPS)/frontend: $(FRONT_END) package.json tsconfig.json $(BUILT) | $(STAMPS)/dev $(STAMPS)/node_modules
 	@echo "building the front end"
-	@jlpm -s build:prod
+	@jlpm build:prod
 	@scripts/setup link
 	@touch $@
 
