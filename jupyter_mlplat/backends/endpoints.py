@@ -42,6 +42,9 @@ PASSED_ON = frozenset(
 FETCH_ONLY = re.compile(r"^(MLFLOW_|AWS_|AZURE_|GOOGLE_|GCP_|DATABRICKS_|HTTPS?_PROXY$|https?_proxy$|NO_PROXY$)")
 """Variables that MLflow may need to download a model: they reach the download and not the model."""
 
+MARK = "MLPLAT_ENDPOINT"
+"""The variable by which everything that an endpoint's process starts is found: the endpoint's folder."""
+
 _children: dict[int, subprocess.Popen[bytes]] = {}
 _children_lock = threading.Lock()
 
@@ -78,7 +81,7 @@ class LocalTarget:
             _write(folder / "config.json", json.dumps(config, indent=1).encode())
             module = "jupyter_mlplat.serving.fetch" if fetch else "jupyter_mlplat.serving"
             command = [sys.executable, "-P", "-m", module, "--config", str(folder / "config.json")]
-            environment = serving_environment(os.environ, endpoint.tracking_uri)
+            environment = {**serving_environment(os.environ, endpoint.tracking_uri), MARK: str(folder)}
             if fetch:
                 environment = fetch_environment(os.environ, environment, endpoint.tracking_uri)
             with open(os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:
@@ -133,21 +136,22 @@ class LocalTarget:
         return EndpointStatus("starting", _url(port), handle, "the model is loading")
 
     def stop(self, endpoint: Endpoint, handle: dict[str, object]) -> None:
-        """End the process, its descendants and its whole session; returns when none is left."""
+        """End the process and everything that it started; returns when none is left."""
         pid, started, _ = _read_handle(handle)
+        folder = Path(endpoint.folder)
         if handle.get("host") == processes.host_id():
-            _end(pid, started)
-        self._end_recorded(Path(endpoint.folder))
+            _end(folder, pid, started)
+        self._end_recorded(folder)
 
     def _end_recorded(self, folder: Path) -> None:
-        """End the process that wrote `process.json`: the engine that started it may have died before it said so."""
+        """End what an engine started here and did not live to write down."""
         try:
             record = json.loads((folder / "process.json").read_bytes())
         except (OSError, ValueError):
-            return
-        if isinstance(record, dict) and record.get("host") == processes.host_id():
-            pid, started, _ = _read_handle(record)
-            _end(pid, started)
+            record = {}
+        known = isinstance(record, dict) and record.get("host") == processes.host_id()
+        pid, started, _ = _read_handle(record if known else {})
+        _end(folder, pid, started)
 
 
 def serving_environment(environment: Mapping[str, str], tracking_uri: str) -> dict[str, str]:
@@ -225,16 +229,11 @@ def _read_handle(handle: Mapping[str, object]) -> tuple[int, float, int]:
     return int(number("pid")), number("started"), int(number("port"))
 
 
-def _end(pid: int, started: float) -> None:
-    """End a process, what descends from it, and what is left of its session."""
-    if pid <= 1:
-        return
-    # While the session has a member its number is not given to another process (POSIX, setsid).
-    leader_alive = processes.alive(pid, started)
-    members = [] if not leader_alive and processes.start_time(pid) is not None else _session(pid)
+def _end(folder: Path, pid: int, started: float) -> None:
+    """End a process, what descends from it, what is left of its session, and whatever else it ever started."""
     processes.kill_tree(pid, started, grace=GRACE_SECONDS)
     deadline = time.monotonic() + 10.0
-    while left := [member for member in members if member.is_running() and _living(member)]:
+    while left := _marked(folder):
         for member in left:
             with contextlib.suppress(psutil.Error):
                 member.send_signal(signal.SIGKILL)
@@ -245,13 +244,16 @@ def _end(pid: int, started: float) -> None:
     _reap(pid)
 
 
-def _session(pid: int) -> list[psutil.Process]:
-    """The processes of session `pid`."""
+def _marked(folder: Path) -> list[psutil.Process]:
+    """The living processes that were started for the endpoint in `folder`, by the mark in their environment.
+
+    A child that has left the session of a leader that was killed is found by nothing else.
+    """
     found = []
-    for each in psutil.pids():
-        with contextlib.suppress(OSError, psutil.Error):
-            if os.getsid(each) == pid:
-                found.append(psutil.Process(each))
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK) == str(folder) and _living(process):
+                found.append(process)
     return found
 
 
