@@ -165,7 +165,7 @@ INSERT INTO public.jobs VALUES (3, 'träin 3', '/data/notebooks/träin''s.ipynb'
 INSERT INTO public.jobs VALUES (4, 'träin 4', '/data/notebooks/träin''s.ipynb', 'ana', 'running', 4, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/4', NULL, NULL, '2026-03-29 01:03:59.123456+00', '2026-03-29 01:04:59.123456+00', NULL, NULL, NULL, NULL, NULL, false, '{}', NULL, false, 3, 3, 'ana:4');
 INSERT INTO public.jobs VALUES (5, 'träin 5', '/data/notebooks/träin''s.ipynb', 'ana', 'queued', 0, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/5', NULL, NULL, '2026-03-29 01:04:59.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, false, '{}', NULL, false, 3, 3, 'ana:5');
 INSERT INTO public.leases VALUES (1, 'granted', 'ana', '["GPU-1"]', '2026-03-29 01:29:59.123456+00');
-INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-21 04:32:50.837465+00');
+INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-21 05:25:41.979104+00');
 SELECT pg_catalog.setval('public.engine_id_seq', 1, false);
 SELECT pg_catalog.setval('public.jobs_id_seq', 5, true);
 SELECT pg_catalog.setval('public.leases_id_seq', 1, true);

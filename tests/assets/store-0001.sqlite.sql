@@ -115,7 +115,7 @@ CREATE TABLE outbox (
 	"key" VARCHAR(250) NOT NULL, 
 	at DATETIME NOT NULL
 );
-INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 04:32:44.687306');
+INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 05:25:30.346096');
 CREATE INDEX ix_deployments_owner ON deployments (owner);
 CREATE INDEX ix_feature_views_owner ON feature_views (owner);
 CREATE INDEX ix_jobs_owner ON jobs (owner);
