@@ -32,7 +32,7 @@ def show_gpus(gpus: GPUs) -> list[Block]:
     table = Table(
         ["index", "name", "used", "memory", "load", "lease", "uuid"],
         rows,
-        empty=f"No GPU: {gpus.message}" if gpus.message else "No GPU on this machine.",
+        empty=gpus.message or "No GPU on this machine.",
     )
     return [table, Text(f"{len(gpus.queue)} waiting")] if gpus.queue else [table]
 

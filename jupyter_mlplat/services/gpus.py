@@ -27,9 +27,9 @@ class GPUsService:
         try:
             devices = list(self._source.devices())
         except Unavailable as error:
-            devices, message = [], error.message
+            devices, message = [], f"No GPU: {error.message}"
         if not devices and message is None:
-            message = "the driver reports no device"
+            message = "No GPU: the driver reports no device"
         leases = self._live()
         holder = {device: lease for lease in leases if lease.state is LeaseState.GRANTED for device in lease.devices}
         return GPUs(

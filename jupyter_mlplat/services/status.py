@@ -153,9 +153,9 @@ def _gpu_part(platform: Platform) -> Part:
     try:
         devices = platform.gpus_source.devices()
     except MLPlatError as error:
-        return Part(name="gpus", available=False, detail=f"no GPU: {error.message}", hint=error.hint)
+        return Part(name="gpus", available=False, detail=f"No GPU: {error.message}", hint=error.hint)
     if not devices:
-        return Part(name="gpus", available=False, detail="no GPU: the driver reports no device")
+        return Part(name="gpus", available=False, detail="No GPU: the driver reports no device")
     return Part(name="gpus", available=True, detail=", ".join(device.name for device in devices))
 
 
