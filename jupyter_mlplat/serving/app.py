@@ -117,12 +117,12 @@ class Application:
         try:
             answer = await self._answer(scope, path, route, receive)
         except MLPlatError as error:
-            answer = _error(error)
+            answer = _error(error, route)
         except asyncio.CancelledError:
             raise
         except Exception:
             log.exception("a request to %s failed", route)
-            answer = _error(MLPlatError("the endpoint failed", hint="see its log"))
+            answer = _error(MLPlatError("the endpoint failed", hint="see its log"), route)
         await send(
             {
                 "type": "http.response.start",
@@ -291,12 +291,12 @@ def _form(headers: Headers) -> Any:
     raise UnsupportedMedia(f"a body of type {kind.strip()[:100]} is not read", hint="send application/json or text/csv")
 
 
-def _error(error: MLPlatError) -> Answer:
+def _error(error: MLPlatError, route: str) -> Answer:
     """The one place where an error becomes a response, in both protocols' form: `error` and `message` are the same."""
     headers: list[tuple[bytes, bytes]] = []
     if error.status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="endpoint"'))
-        headers.append((b"www-authenticate", b'Basic realm="the token is the password"'))
+        asks = b'Basic realm="the token is the password"' if route == "/docs" else b'Bearer realm="endpoint"'
+        headers.append((b"www-authenticate", asks))
     if error.status == 503:
         headers.append((b"retry-after", b"1"))
     code = ERROR_CODES.get(error.status, "INTERNAL_ERROR" if error.status >= 500 else "BAD_REQUEST")
