@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +53,11 @@ def to_run(run: MLflowRun, experiment: str) -> Run:
 
 
 def finite(value: float) -> float | None:
-    """`value`, or None where it is NaN or infinite: strict JSON has neither."""
-    return float(value) if math.isfinite(value) else None
+    """`value`, or None where it is NaN or infinite: strict JSON has neither.
+
+    MLflow's databases keep an infinite metric as the largest float.
+    """
+    return float(value) if math.isfinite(value) and abs(value) < sys.float_info.max else None
 
 
 def to_dataset(entry: DatasetInput) -> dict[str, JsonValue]:
