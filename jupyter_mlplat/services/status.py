@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform as machine
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -137,8 +138,14 @@ def _engine_part(engine: LivingEngine | None) -> Part:
     return Part(name="engine", available=True, detail=f"process {engine.pid} on {engine.host}")
 
 
+@cache
+def _backends() -> list[str]:
+    # Reads the metadata of every installed package: once per process is enough.
+    return sorted(point.name for point in entry_points(group="jupyter_mlplat.backends"))
+
+
 def _backend_part(name: str) -> Part:
-    known = sorted(point.name for point in entry_points(group="jupyter_mlplat.backends"))
+    known = _backends()
     if name in known:
         return Part(name="backend", available=True, detail=name)
     return Part(
