@@ -227,9 +227,11 @@ def _look(
 
     seen: dict[str, str] = {}
     for name in names:
-        if (other := seen.setdefault(name.casefold(), name)) is not name or name.casefold() == ROW:
-            what = f"has the column {name!r} twice" if other == name else f"has columns {other!r} and {name!r}"
+        other = seen.get(name.casefold())
+        if other is not None or name.casefold() == ROW:
+            what = f"has columns {other!r} and {name!r}" if other not in (None, name) else f"has {name!r} twice"
             raise _invalid(field, f"{path} {what}", "rename one: upper and lower case are the same here")
+        seen[name.casefold()] = name
     try:
         rows = connection.sql(f"DESCRIBE SELECT * FROM {scan}").fetchall()
     except duckdb.Error as error:

@@ -23,6 +23,7 @@ MAX_ROWS = 5_000
 MAX_COLUMNS = 40
 """A report over more takes minutes and has tens of megabytes."""
 _SEED = 20_240_229
+_PLAIN = str.maketrans({"<": "‹", ">": "›", "&": "＆", "`": "ˋ"})
 
 
 def main(folder: Path) -> int:
@@ -54,18 +55,21 @@ def page(report: DriftReport, columns: list[str], left_out: list[str], scratch: 
         connection.execute("SET threads = 1")  # a sample is repeatable on one thread only
         reference, numerical = sample(connection, report.reference, columns)
         current, also_numerical = sample(connection, report.current, columns)
-    numbers = [name for name in columns if name in numerical and name in also_numerical]
-    texts = [name for name in columns if name not in numbers]
     for table in (reference, current):
-        for name in texts:
-            table[name] = table[name].astype(object).where(table[name].notna(), None).map(_text)
+        for name in columns:
+            if name not in numerical & also_numerical:
+                table[name] = table[name].astype(object).where(table[name].notna(), None).map(_text)
+        table.columns = safe_names(columns)
+    named = dict(zip(columns, reference.columns, strict=True))
+    numbers = [named[name] for name in columns if name in numerical & also_numerical]
+    texts = [name for name in reference.columns if name not in numbers]
     warnings.simplefilter("ignore")
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=texts)
     tables = [Dataset.from_pandas(table, data_definition=definition) for table in (current, reference)]
-    made = Report([DataDriftPreset(columns=columns)]).run(*tables)
+    made = Report([DataDriftPreset(columns=list(named.values()))]).run(*tables)
     text = str(made.get_html_str(as_iframe=False))
     return text.replace("<body>", f"<body>{banner(report, left_out)}", 1)
 
@@ -108,8 +112,19 @@ def banner(report: DriftReport, left_out: list[str]) -> str:
     )
 
 
+def plain(text: str) -> str:
+    """`text` with nothing in it that a browser takes for markup: Evidently writes names and values as they are."""
+    return text.translate(_PLAIN)
+
+
+def safe_names(names: list[str]) -> list[str]:
+    """`names` with nothing that a browser takes for markup, and still all different."""
+    safe = [plain(name) for name in names]
+    return safe if len(set(safe)) == len(safe) else [f"{name} ({number})" for number, name in enumerate(safe, 1)]
+
+
 def _text(value: object) -> object:
-    return None if value is None else str(value)
+    return None if value is None else plain(str(value))
 
 
 if __name__ == "__main__":

@@ -65,6 +65,6 @@ def json_sql(name: str, type_name: str) -> str:
     if type_name == "DATE":
         return f"CAST({column} AS VARCHAR)"
     if kind_of(type_name) == "time":
-        microseconds = f"epoch_us({column})" if nanoseconds(type_name) else epoch(name, type_name)
+        microseconds = epoch(name, type_name) + (" // 1000" if nanoseconds(type_name) else "")
         return f"strftime(make_timestamp({microseconds}), '%Y-%m-%dT%H:%M:%S.%fZ')"
     return f"base64({column})" if type_name == "BLOB" else value_sql(name, type_name)
