@@ -263,6 +263,36 @@ export interface FeatureView {
   readonly updated_at: string;
 }
 
+/** Several feature views defined at once: all of them or none. */
+export interface FeatureViewsRequest {
+  readonly views: ReadonlyArray<FeatureViewSpec>;
+}
+
+/** Which feature view to load into the online store. */
+export interface MaterializeRequest {
+  readonly view: string;
+}
+
+/** Whose latest values to read. */
+export interface OnlineRequest {
+  readonly view: string;
+  /** one object per entity, entity column -> value */
+  readonly entities: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+}
+
+/** Which values to join to which rows, as they were known at each row's `event_time`. */
+export interface HistoricalRequest {
+  /** the entity columns of every view, and `event_time` (ISO 8601) */
+  readonly entities: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+  /** view:column */
+  readonly features: ReadonlyArray<string>;
+}
+
+/** Rows of features in the order of the entities asked for; a value that is not known is null. */
+export interface FeatureRows {
+  readonly rows: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+}
+
 /** How far one column moved: its score against the threshold of its method. */
 export interface DriftColumn {
   readonly column: string;
@@ -289,6 +319,16 @@ export interface DriftReport {
   /** Evidently's HTML report, an MLflow artifact */
   readonly report_uri: string | null;
   readonly run_id: string | null;
+}
+
+/** Which tables to compare: parquet or csv files or Delta folders. */
+export interface DriftCheckRequest {
+  readonly reference: string;
+  readonly current: string;
+  /** the columns to compare; all that both have */
+  readonly columns: ReadonlyArray<string> | null;
+  /** keep Evidently's HTML report as an MLflow artifact */
+  readonly report: boolean;
 }
 
 /** Where a claim on GPUs stands. */
