@@ -116,8 +116,8 @@ export class Api {
     cancel: (id: string): Promise<Job> => this._json(['jobs', id, 'cancel'], { method: 'POST' }),
     log: (id: string, offset = 0, signal?: AbortSignal): Promise<JobLog> =>
       this._json(['jobs', id, 'log'], { query: { offset }, signal }),
-    notebook: (id: string, signal?: AbortSignal): Promise<nbformat.INotebookContent> =>
-      this._json(['jobs', id, 'notebook'], { signal })
+    notebook: async (id: string, signal?: AbortSignal): Promise<nbformat.INotebookContent> =>
+      joinLines(await this._json<nbformat.INotebookContent>(['jobs', id, 'notebook'], { signal }))
   };
 
   readonly notebooks = {
@@ -210,6 +210,28 @@ export class Api {
     }
     return response;
   }
+}
+
+/** On disk a text may be a list of its lines; whoever draws it wants one string. */
+function joinLines(notebook: nbformat.INotebookContent): nbformat.INotebookContent {
+  const joined = (value: unknown): unknown =>
+    Array.isArray(value) && value.every(line => typeof line === 'string') ? value.join('') : value;
+  for (const cell of notebook.cells) {
+    cell.source = joined(cell.source) as string;
+    for (const output of (cell.outputs ?? []) as Record<string, unknown>[]) {
+      output.text = joined(output.text);
+      if (isRecord(output.data)) {
+        for (const [type, value] of Object.entries(output.data)) {
+          // A JSON document may well be a list of strings, and means it.
+          output.data[type] = type.endsWith('json') ? value : joined(value);
+        }
+      }
+      if (output.text === undefined) {
+        delete output.text;
+      }
+    }
+  }
+  return notebook;
 }
 
 /** Reads `{message, reason, hint, fields}`; an answer without it did not come from our handlers. */

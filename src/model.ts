@@ -234,9 +234,15 @@ export class PlatformModel implements IDisposable {
     return this._watch(['deployments'], name, new Resource(signal => this.api.deployments.get(name, signal)));
   }
 
+  /** What the last drift check compared, as it was asked for. */
+  get lastCheck(): DriftCheckSpec | null {
+    return this._lastCheck;
+  }
+
   /** Runs a drift check and keeps its report. */
   async checkDrift(spec: DriftCheckSpec): Promise<DriftReport> {
     const report = await this.api.drift.check(spec);
+    this._lastCheck = spec;
     this.drift.set(report);
     void this._remember();
     return report;
@@ -341,8 +347,9 @@ export class PlatformModel implements IDisposable {
     if (typeof saved !== 'object' || saved === null || Array.isArray(saved)) {
       return;
     }
-    const { experiment, drift } = saved as { experiment?: JSONValue; drift?: JSONValue };
+    const { experiment, drift, check } = saved as { experiment?: JSONValue; drift?: JSONValue; check?: JSONValue };
     this._experiment = typeof experiment === 'string' ? experiment : null;
+    this._lastCheck = (check ?? null) as unknown as DriftCheckSpec | null;
     if (drift) {
       this.drift.set(drift as unknown as DriftReport);
     }
@@ -351,7 +358,8 @@ export class PlatformModel implements IDisposable {
   private async _remember(): Promise<void> {
     await this._state?.save(STATE_KEY, {
       experiment: this._experiment,
-      drift: this.drift.data as unknown as JSONValue
+      drift: this.drift.data as unknown as JSONValue,
+      check: this._lastCheck as unknown as JSONValue
     } as never);
   }
 
@@ -363,6 +371,7 @@ export class PlatformModel implements IDisposable {
   private _states: Map<string, Job['state']> | null = null;
   private _availability: Availability = { kind: 'unknown' };
   private _experiment: string | null = null;
+  private _lastCheck: DriftCheckSpec | null = null;
   private _jobLimit = PAGE;
   private _started = false;
   private _attempt = 0;

@@ -155,7 +155,6 @@ function Form(props: {
       <Field id="jp-mlplat-deploy-model" label={trans.__('Model')} error={error?.fields.model}>
         <select
           id="jp-mlplat-deploy-model"
-          className="jp-mod-styled"
           value={values.model}
           onChange={event => {
             change({ model: event.target.value });
@@ -169,7 +168,6 @@ function Form(props: {
       <Field id="jp-mlplat-deploy-version" label={trans.__('Version')}>
         <select
           id="jp-mlplat-deploy-version"
-          className="jp-mod-styled"
           value={values.version}
           onChange={event => {
             change({ version: event.target.value });
@@ -190,7 +188,6 @@ function Form(props: {
       >
         <input
           id="jp-mlplat-deploy-name"
-          className="jp-mod-styled"
           value={values.name}
           required
           maxLength={63}

@@ -8,7 +8,7 @@ import { CommandIDs } from '../tokens';
 import type { Deployment } from '../types';
 import { ErrorBox } from '../widgets/feedback';
 import { tryIcon } from '../widgets/icons';
-import { number } from '../widgets/format';
+import { number, pretty } from '../widgets/format';
 import { Copyable, Facts, Tabs, TextButton } from '../widgets/parts';
 import { StateBadge, stateTone } from '../widgets/state';
 import { RelativeTime } from '../widgets/time';
@@ -97,7 +97,7 @@ function TryIt(props: { readonly deployment: Deployment }): JSX.Element {
   const [busy, setBusy] = React.useState(false);
   const [answer, setAnswer] = React.useState<Prediction | null>(null);
   const [error, setError] = React.useState<ApiError | null>(null);
-  const shown = text ?? (deployment.example ? JSON.stringify(deployment.example, null, 1) : '{}');
+  const shown = text ?? (deployment.example ? pretty(deployment.example) : '{}');
   const parsed = parse(shown);
   const table = parsed.ok ? readTable(parsed.value) : null;
   const chosen: Mode = table === null ? 'json' : mode;
@@ -147,12 +147,12 @@ function TryIt(props: { readonly deployment: Deployment }): JSX.Element {
         <RowForm
           table={table}
           change={next => {
-            setText(JSON.stringify(writeTable(next), null, 1));
+            setText(pretty(writeTable(next)));
           }}
         />
       ) : (
         <textarea
-          className="jp-mlplat-json jp-mod-styled"
+          className="jp-mlplat-json"
           aria-label={trans.__('Request body as JSON')}
           aria-invalid={!parsed.ok}
           spellCheck={false}
@@ -212,7 +212,7 @@ function Answer(props: { readonly answer: Prediction }): JSX.Element {
         </ul>
       ) : (
         <pre tabIndex={0} aria-label={trans.__('Answer')}>
-          {JSON.stringify(body, null, 1)}
+          {pretty(body)}
         </pre>
       )}
     </div>
@@ -250,7 +250,6 @@ function RowForm(props: { readonly table: ITable; readonly change: (table: ITabl
             ) : typeof value === 'number' ? (
               <input
                 id={id}
-                className="jp-mod-styled"
                 type="number"
                 step="any"
                 value={Number.isNaN(value) ? '' : value}
@@ -263,7 +262,6 @@ function RowForm(props: { readonly table: ITable; readonly change: (table: ITabl
             ) : (
               <input
                 id={id}
-                className="jp-mod-styled"
                 value={value === null ? '' : String(value)}
                 onChange={event => {
                   set(event.target.value);

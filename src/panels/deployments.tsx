@@ -97,14 +97,16 @@ function DeploymentRow(props: { readonly deployment: Deployment }): JSX.Element 
           <Copyable text={deployment.url} shown={deployment.url.replace(/^https?:\/\//, '')} label={trans.__('address')} />
         )}
       </div>
-      <CommandButton command={CommandIDs.openDeployment} args={args} label={trans.__('Try %1', deployment.name)} iconOnly />
-      <CommandButton
-        command={CommandIDs.deleteDeployment}
-        args={args}
-        label={trans.__('Delete %1', deployment.name)}
-        iconOnly
-        className="jp-mod-cancel"
-      />
+      <div className="jp-mlplat-rowActions">
+        <CommandButton command={CommandIDs.openDeployment} args={args} label={trans.__('Try %1', deployment.name)} iconOnly />
+        <CommandButton
+          command={CommandIDs.deleteDeployment}
+          args={args}
+          label={trans.__('Delete %1', deployment.name)}
+          iconOnly
+          className="jp-mod-cancel"
+        />
+      </div>
     </li>
   );
 }

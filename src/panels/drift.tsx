@@ -111,9 +111,9 @@ function Check(props: { readonly initial: { reference?: string; current?: string
   const { model } = usePanel();
   const trans = useTrans();
   const report = useResource<DriftReport>(model.drift).data;
-  const [reference, setReference] = React.useState(props.initial.reference ?? report?.reference ?? '');
-  const [current, setCurrent] = React.useState(props.initial.current ?? report?.current ?? '');
-  const [columns, setColumns] = React.useState('');
+  const [reference, setReference] = React.useState(props.initial.reference ?? model.lastCheck?.reference ?? '');
+  const [current, setCurrent] = React.useState(props.initial.current ?? model.lastCheck?.current ?? '');
+  const [columns, setColumns] = React.useState(model.lastCheck?.columns?.join(', ') ?? '');
   const [withReport, setWithReport] = React.useState(false);
   const [busy, setBusy] = React.useState(false);
   const [error, setError] = React.useState<ApiError | null>(null);
@@ -148,7 +148,6 @@ function Check(props: { readonly initial: { reference?: string; current?: string
         <Field id="jp-mlplat-reference" label={trans.__('Reference')} help={trans.__('what the model was trained on')} error={error?.fields.reference}>
           <input
             id="jp-mlplat-reference"
-            className="jp-mod-styled"
             value={reference}
             placeholder="data/train.parquet"
             required
@@ -161,7 +160,6 @@ function Check(props: { readonly initial: { reference?: string; current?: string
         <Field id="jp-mlplat-current" label={trans.__('Current')} help={trans.__('what it sees now')} error={error?.fields.current}>
           <input
             id="jp-mlplat-current"
-            className="jp-mod-styled"
             value={current}
             placeholder="data/served.parquet"
             required
@@ -174,7 +172,6 @@ function Check(props: { readonly initial: { reference?: string; current?: string
         <Field id="jp-mlplat-columns" label={trans.__('Columns')} help={trans.__('separated by commas; all that both tables have when empty')} error={error?.fields.columns}>
           <input
             id="jp-mlplat-columns"
-            className="jp-mod-styled"
             value={columns}
             spellCheck={false}
             onChange={event => {
@@ -209,7 +206,9 @@ function Check(props: { readonly initial: { reference?: string; current?: string
 function ReportTable(props: { readonly report: DriftReport }): JSX.Element {
   const { report } = props;
   const trans = useTrans();
+  const asked = usePanel().model.lastCheck;
   const [onlyDrifted, setOnlyDrifted] = React.useState(false);
+  const scale = Math.max(2, ...report.columns.map(column => (column.score ?? 0) / column.threshold));
   const rows = [...report.columns]
     .filter(column => !onlyDrifted || column.drifted)
     .sort((a, b) => Number(b.drifted) - Number(a.drifted) || (b.score ?? 0) / b.threshold - (a.score ?? 0) / a.threshold);
@@ -230,8 +229,8 @@ function ReportTable(props: { readonly report: DriftReport }): JSX.Element {
       </div>
       <Facts
         rows={[
-          [trans.__('Reference'), `${report.reference} · ${trans.__('%1 rows', report.reference_rows.toLocaleString())}`],
-          [trans.__('Current'), `${report.current} · ${trans.__('%1 rows', report.current_rows.toLocaleString())}`],
+          [trans.__('Reference'), `${asked?.reference ?? report.reference} · ${trans.__('%1 rows', report.reference_rows.toLocaleString())}`],
+          [trans.__('Current'), `${asked?.current ?? report.current} · ${trans.__('%1 rows', report.current_rows.toLocaleString())}`],
           [trans.__('Checked'), <RelativeTime key="time" time={report.checked_at} />],
           ...(report.report_uri ? [[trans.__('Report'), <code key="uri">{report.report_uri}</code>] as const] : [])
         ]}
@@ -265,11 +264,11 @@ function ReportTable(props: { readonly report: DriftReport }): JSX.Element {
                 {column.note && <span className="jp-mlplat-hint"> {column.note}</span>}
               </td>
               <td>
-                <ScoreBar score={column.score} threshold={column.threshold} drifted={column.drifted} />
+                <ScoreBar ratio={(column.score ?? 0) / column.threshold} scale={scale} drifted={column.drifted} />
               </td>
               <td className="jp-mod-number">{number(column.score)}</td>
               <td className="jp-mod-number">{number(column.threshold)}</td>
-              <td>{column.method}</td>
+              <td>{column.method.replaceAll('_', ' ')}</td>
               <td className="jp-mod-number">
                 {percent(column.reference_missing)} → {percent(column.current_missing)}
               </td>
@@ -281,12 +280,13 @@ function ReportTable(props: { readonly report: DriftReport }): JSX.Element {
   );
 }
 
-/** A bar of twice the threshold's length, with a mark at the threshold. */
-function ScoreBar(props: { readonly score: number | null; readonly threshold: number; readonly drifted: boolean }): JSX.Element {
-  const share = props.score === null ? 0 : Math.max(0, Math.min(1, props.score / (2 * props.threshold)));
+/** A bar with a mark at the threshold; all bars of a table share a scale. */
+function ScoreBar(props: { readonly ratio: number; readonly scale: number; readonly drifted: boolean }): JSX.Element {
+  const share = Math.max(0, Math.min(1, props.ratio / props.scale));
   return (
     <span className="jp-mlplat-scoreBar" data-tone={props.drifted ? 'warn' : 'success'} aria-hidden>
       <span style={{ transform: `scaleX(${share})` }} />
+      <i style={{ left: `${100 / props.scale}%` }} />
     </span>
   );
 }

@@ -168,10 +168,22 @@ class ExecutedNotebook extends Panel {
     });
     const cell = this._widget.widgets[index] as Widget | undefined;
     if (cell) {
-      cell.node.scrollIntoView({ block: 'start', behavior: 'auto' });
+      // Pictures above it are still being decoded: the place is kept until the reader moves, or all is quiet.
+      const place = (): void => {
+        cell.node.scrollIntoView({ block: 'start', behavior: 'auto' });
+      };
+      place();
+      const sizes = new ResizeObserver(place);
+      sizes.observe(this._widget.node);
+      const stop = (): void => {
+        sizes.disconnect();
+      };
+      this.node.addEventListener('wheel', stop, { once: true, passive: true });
+      this.node.addEventListener('keydown', stop, { once: true });
       cell.node.classList.add('jp-mlplat-revealed');
       window.setTimeout(() => {
         cell.node.classList.remove('jp-mlplat-revealed');
+        stop();
       }, 1600);
     }
   }

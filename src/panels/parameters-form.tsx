@@ -79,7 +79,7 @@ function JsonField(props: FieldProps): JSX.Element {
     <>
       <textarea
         id={props.idSchema.$id}
-        className={`jp-mod-styled jp-mlplat-jsonField${wrong ? ' jp-mod-error' : ''}`}
+        className={`jp-mlplat-jsonField${wrong ? ' jp-mod-error' : ''}`}
         rows={Math.min(4, 1 + Math.floor(text.length / 48))}
         value={text}
         spellCheck={false}

@@ -176,7 +176,6 @@ function Form(props: {
         <Field id="jp-mlplat-job-name" label={trans.__('Name')} error={fields.name}>
           <input
             id="jp-mlplat-job-name"
-            className="jp-mod-styled"
             value={values.name}
             maxLength={200}
             placeholder={baseName(props.spec.notebook)}
@@ -188,7 +187,6 @@ function Form(props: {
         <Field id="jp-mlplat-job-timeout" label={trans.__('Time limit')} error={fields.timeout}>
           <input
             id="jp-mlplat-job-timeout"
-            className="jp-mod-styled"
             value={values.timeout}
             placeholder={trans.__('none')}
             aria-describedby="jp-mlplat-job-times"
@@ -200,7 +198,6 @@ function Form(props: {
         <Field id="jp-mlplat-job-cell-timeout" label={trans.__('Per cell')} error={fields.cell_timeout}>
           <input
             id="jp-mlplat-job-cell-timeout"
-            className="jp-mod-styled"
             value={values.cellTimeout}
             placeholder={trans.__('none')}
             aria-describedby="jp-mlplat-job-times"

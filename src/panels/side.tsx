@@ -2,10 +2,11 @@
 
 import type { IStateDB } from '@jupyterlab/statedb';
 import type { ITranslator } from '@jupyterlab/translation';
-import { AccordionToolbar, CommandToolbarButton, SidePanel } from '@jupyterlab/ui-components';
+import { caretDownIcon, CommandToolbarButton, SidePanel } from '@jupyterlab/ui-components';
 import type { JSONValue } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
-import type { AccordionPanel, Title, Widget } from '@lumino/widgets';
+import { type ISignal, Signal } from '@lumino/signaling';
+import { Panel, Widget } from '@lumino/widgets';
 import * as React from 'react';
 import { API_VERSION } from '../api';
 import type { Availability } from '../model';
@@ -20,34 +21,66 @@ import { FeaturesSection } from './features';
 import { GPUsSection } from './gpus';
 import { JobsSection } from './jobs';
 import { RunsSection } from './runs';
-import { Section } from './section';
+import type { Section } from './section';
 
 const STATE_KEY = 'jupyter-mlplat:panel';
 
 /** Sections that are open until the user decides otherwise. */
 const OPEN: ReadonlySet<SectionName> = new Set<SectionName>(['jobs', 'runs', 'deployments']);
 
-/** Section titles are buttons with a live summary at their right end. */
-class TitleRenderer extends AccordionToolbar.Renderer {
-  override createSectionTitle(data: Title<Widget>): HTMLElement {
-    const title = super.createSectionTitle(data);
-    title.setAttribute('role', 'button');
-    const section = data.owner;
-    if (section instanceof Section) {
-      title.setAttribute('aria-controls', section.id);
-      title.dataset.section = section.name;
-      const summary = document.createElement('span');
-      summary.className = 'jp-mlplat-summary';
-      const update = (): void => {
-        summary.textContent = section.summary;
-        summary.title = section.summary;
-      };
-      section.summaryChanged.connect(update);
-      update();
-      title.appendChild(summary);
-    }
-    return title;
+/** A section under its title; the title is a button with a live summary at its right end. */
+class Fold extends Panel {
+  constructor(readonly section: Section) {
+    super();
+    this.addClass('jp-mlplat-fold');
+    const node = document.createElement('h3');
+    node.className = 'jp-mlplat-foldTitle';
+    this._button = node.appendChild(document.createElement('button'));
+    this._button.type = 'button';
+    this._button.dataset.section = section.name;
+    this._button.setAttribute('aria-controls', section.id);
+    const caret = this._button.appendChild(document.createElement('span'));
+    caret.className = 'jp-mlplat-foldCaret';
+    caretDownIcon.element({ container: caret, tag: 'span' });
+    this._button.append(section.title.label);
+    const summary = this._button.appendChild(document.createElement('span'));
+    summary.className = 'jp-mlplat-summary';
+    const update = (): void => {
+      summary.textContent = section.summary;
+      summary.title = section.summary;
+    };
+    section.summaryChanged.connect(update);
+    update();
+    this._button.addEventListener('click', () => {
+      this.open = !this.open;
+      this._toggled.emit();
+    });
+    this.addWidget(new Widget({ node }));
+    this.addWidget(section);
+    this.open = false;
   }
+
+  /** The user opened or closed it. */
+  get toggled(): ISignal<this, void> {
+    return this._toggled;
+  }
+
+  get open(): boolean {
+    return !this.section.isHidden;
+  }
+
+  set open(open: boolean) {
+    this.section.setHidden(!open);
+    this.toggleClass('jp-mod-open', open);
+    this._button.setAttribute('aria-expanded', String(open));
+  }
+
+  focus(): void {
+    this._button.focus();
+  }
+
+  private readonly _button: HTMLButtonElement;
+  private readonly _toggled = new Signal<this, void>(this);
 }
 
 export class PlatformPanel extends SidePanel {
@@ -55,7 +88,7 @@ export class PlatformPanel extends SidePanel {
     private readonly _context: IPanelContext,
     options: { readonly translator?: ITranslator; readonly state?: IStateDB | null }
   ) {
-    super({ renderer: new TitleRenderer(), translator: options.translator });
+    super({ content: new Panel(), translator: options.translator });
     const { trans, commands } = _context;
     this._state = options.state ?? null;
     this.id = 'jp-mlplat-panel';
@@ -68,29 +101,32 @@ export class PlatformPanel extends SidePanel {
     for (const id of [CommandIDs.refresh, CommandIDs.showStatus]) {
       this.toolbar.addItem(id, new CommandToolbarButton({ commands, id, label: '' }));
     }
-    this._sections = [
+    this._folds = [
       new JobsSection(_context),
       new RunsSection(_context),
       new DeploymentsSection(_context),
       new FeaturesSection(_context),
       new DriftSection(_context),
       new GPUsSection(_context)
-    ];
-    this._sections.forEach(section => {
-      this.addWidget(section);
-    });
-    this._apply(OPEN);
-    this._accordion.expansionToggled.connect(() => {
-      void this._save();
+    ].map(section => new Fold(section));
+    this._folds.forEach(fold => {
+      fold.open = OPEN.has(fold.section.name);
+      fold.toggled.connect(() => {
+        void this._save();
+      });
+      this.addWidget(fold);
     });
     void this._restore();
   }
 
   /** Opens a section and puts the focus on its title. */
   reveal(name: SectionName): void {
-    const index = this._sections.findIndex(section => section.name === name);
-    this._accordion.expand(index);
-    this._accordion.titles[index]?.focus();
+    const fold = this._folds.find(each => each.section.name === name);
+    if (fold) {
+      fold.open = true;
+      fold.focus();
+      void this._save();
+    }
   }
 
   protected override onAfterShow(message: Message): void {
@@ -107,43 +143,32 @@ export class PlatformPanel extends SidePanel {
 
   private _demand(): void {
     void this._context.model.start().then(() => {
-      this._sections.forEach(section => {
-        section.demand();
+      this._folds.forEach(fold => {
+        fold.section.demand();
       });
-    });
-  }
-
-  private get _accordion(): AccordionPanel {
-    return this.content as AccordionPanel;
-  }
-
-  private _apply(open: ReadonlySet<string>): void {
-    this._sections.forEach((section, index) => {
-      if (open.has(section.name)) {
-        this._accordion.expand(index);
-      } else {
-        this._accordion.collapse(index);
-      }
     });
   }
 
   private async _restore(): Promise<void> {
     const saved: unknown = await this._state?.fetch(STATE_KEY);
     if (typeof saved === 'object' && saved !== null && 'open' in saved && Array.isArray(saved.open)) {
-      this._apply(new Set(saved.open.map(String)));
+      const open = new Set(saved.open.map(String));
+      this._folds.forEach(fold => {
+        fold.open = open.has(fold.section.name);
+      });
     }
     this._restored = true;
   }
 
   private async _save(): Promise<void> {
     if (this._restored && this._state) {
-      const open = this._sections.filter(section => !section.isHidden).map(section => section.name);
+      const open = this._folds.filter(fold => fold.open).map(fold => fold.section.name);
       await this._state.save(STATE_KEY, { open } as unknown as JSONValue as never);
     }
   }
 
   private readonly _state: IStateDB | null;
-  private readonly _sections: ReadonlyArray<Section>;
+  private readonly _folds: ReadonlyArray<Fold>;
   private _restored = false;
 }
 

@@ -93,15 +93,22 @@ export function ago(then: Date, now: number, trans: TranslationBundle): string {
     return trans.__('just now');
   }
   if (seconds < 60) {
-    return trans.__('%1 s ago', Math.floor(seconds));
+    return trans.__('%1s ago', Math.floor(seconds));
   }
   if (seconds < 3600) {
-    return trans.__('%1 min ago', Math.floor(seconds / 60));
+    return trans.__('%1m ago', Math.floor(seconds / 60));
   }
   if (seconds < 86400) {
-    return trans.__('%1 h ago', Math.floor(seconds / 3600));
+    return trans.__('%1h ago', Math.floor(seconds / 3600));
   }
-  return trans.__('%1 d ago', Math.floor(seconds / 86400));
+  return trans.__('%1d ago', Math.floor(seconds / 86400));
+}
+
+/** JSON over several lines, with a list of plain values on one. */
+export function pretty(value: unknown): string {
+  return (JSON.stringify(value, null, 2) ?? '').replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, inner: string) =>
+    `[${inner.split(/,\s*\n\s*/).join(', ')}]`
+  );
 }
 
 /** A JSON value in one short line. */
