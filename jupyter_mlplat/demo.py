@@ -8,6 +8,7 @@ the training rows. Runs with no service installed, and beside an earlier demo.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -73,8 +74,6 @@ def run_demo(platform: Platform, note: Callable[[str], None]) -> dict[str, Any]:
 
 def open_lab(platform: Platform, notebook: str) -> str:
     """Start JupyterLab on a notebook; says where its log is. Raises `Unavailable` where it does not start."""
-    import os
-
     log = platform.home.log / "lab.log"
     root = ["--allow-root"] if os.geteuid() == 0 else []
     with open(log, "ab") as file:
@@ -238,6 +237,7 @@ class Demo:
 
     def _fetch_tables(self, step: Step) -> tuple[pandas.DataFrame, pandas.DataFrame]:
         """The rows that the model learned from and those it never saw, as the run keeps them; and shifted ones."""
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         client = self.platform.runs.client()
         client.download_artifacts(self.run_id, "data", str(self.folder))
         import pandas as pd
@@ -246,8 +246,10 @@ class Demo:
         heldout = pd.read_parquet(self.folder / "data" / "heldout.parquet")
         columns = [column for column in train.columns if column != TARGET]
         missing = set(SHIFTED) - set(columns)
-        if missing or set(train.index) & set(heldout.index):
-            raise StepFailed(f"the run's tables are not what they should be (missing: {sorted(missing) or 'none'})")
+        if missing:
+            raise StepFailed(f"the run's tables lack {', '.join(sorted(missing))}")
+        if pd.concat([train, heldout]).duplicated().any():
+            raise StepFailed("the model learned from rows that are held out")
         train[columns].to_parquet(self.folder / "train.parquet", index=False)
         heldout[columns].to_parquet(self.folder / "heldout.parquet", index=False)
         moved = heldout[columns].copy()
@@ -305,7 +307,7 @@ class Demo:
 
         from .models import FeatureViewSpec
 
-        table = pd.concat([train, heldout]).sort_index()
+        table = pd.concat([train, heldout], ignore_index=True)
         columns = [column for column in table.columns if column != TARGET]
         measured = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(range(len(table)), unit="h")
         table = table.assign(sample_id=table.index.to_numpy(), measured_at=measured)
@@ -323,7 +325,7 @@ class Demo:
         view = features.materialize(self.view_name)
         known = pd.DataFrame({"sample_id": table["sample_id"], "event_time": table["measured_at"]})
         joined = features.historical(known, [self.view_name])
-        if not joined[columns].reset_index(drop=True).equals(table[columns].reset_index(drop=True)):
+        if not joined[columns].equals(table[columns]):
             raise StepFailed("the point-in-time join is not the training table")
         before = features.historical(
             known.assign(event_time=known["event_time"] - pd.Timedelta(minutes=1)), [self.view_name]
@@ -331,7 +333,7 @@ class Demo:
         if not before[columns].isna().all().all():
             raise StepFailed("the point-in-time join knew values before they were measured")
         read = features.online(self.view_name, [{"sample_id": int(one)} for one in table["sample_id"]])
-        if not pd.DataFrame(read)[columns].equals(table[columns].reset_index(drop=True)):
+        if not pd.DataFrame(read)[columns].equals(table[columns]):
             raise StepFailed("the online store does not hold the training table")
         step.data = {"view": view.name, "rows": len(table), "features": len(columns)}
         step.result = f"{view.name}: {len(table)} rows, {len(columns)} features, join and online read agree"
@@ -343,7 +345,9 @@ class Demo:
         leases = self.platform.gpus.leases(limit=50, after=None)
         names = ", ".join(f"{one.index}: {one.name}" for one in gpus.devices)
         step.data = {"devices": len(gpus.devices), "leases": len(leases.items)}
-        step.result = f"{names or gpus.message or 'no GPU here'}; {len(leases.items)} leased"
+        if not names:
+            names = f"no GPU: {gpus.message}" if gpus.message else "no GPU on this machine"
+        step.result = f"{names}; {len(leases.items)} leased"
 
     def _check_drift(self, current: str, *, report: bool) -> DriftReport:
         return self.platform.drift.check(str(self.folder / "train.parquet"), str(self.folder / current), report=report)
@@ -357,20 +361,21 @@ class Demo:
             raise StepFailed(f"drift was found in {', '.join(found) or 'nothing'}, not in {', '.join(expected)}")
         step.result = f"drift in {', '.join(found)}" if found else f"no drift in {len(report.columns)} columns"
 
-    def _look(self) -> list[str]:
+    def _look(self) -> list[dict[str, str]]:
         name = self.deployment_name
-        report_run = next((step.data["run_id"] for step in self.steps if step.data.get("report_uri")), "")
-        return [
-            f"jupyter mlplat jobs show {self.job_id}",
-            f"jupyter mlplat jobs output {self.job_id} --html --to demo.html",
-            f"jupyter mlplat runs show {self.run_id}",
-            f"jupyter mlplat models show {DATASET}-classifier",
-            f"jupyter mlplat deployments predict {name} --example",
-            f"jupyter mlplat features online {self.view_name} --entity sample_id=17",
-            f"jupyter mlplat runs show {report_run}",
-            "jupyter lab",
-            f"jupyter mlplat deployments delete {name} --yes",
-        ]
+        report = next((step.data for step in self.steps if step.data.get("report_uri")), {})
+        commands = {
+            "the job and its cells": f"jobs show {self.job_id}",
+            "its executed notebook": f"jobs output {self.job_id} --html --to demo.html",
+            "its run in MLflow": f"runs show {self.run_id}",
+            "the model's versions": f"models show {DATASET}-classifier",
+            "the endpoint's answer": f"deployments predict {name} --example",
+            "a row's features": f"features online {self.view_name} --entity sample_id=17",
+            "the run with Evidently's report": f"runs show {report.get('run_id', '')}",
+            "end the endpoint": f"deployments delete {name} --yes",
+        }
+        look = [{"what": what, "command": f"jupyter mlplat {command}"} for what, command in commands.items()]
+        return [*look, {"what": "all of it in the lab", "command": "jupyter lab"}]
 
 
 def _next_folder(root: Path) -> tuple[int, Path]:

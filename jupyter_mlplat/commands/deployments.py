@@ -152,6 +152,9 @@ def show_deleted(one: Deployment) -> list[Block]:
 
 
 def show_prediction(answer: dict[str, Any]) -> list[Block]:
+    predictions = answer["predictions"] if set(answer) == {"predictions"} else None
+    if isinstance(predictions, list) and all(isinstance(one, str | int | float) for one in predictions):
+        return [Table(["prediction"], [[one] for one in predictions])]
     return [Text(json.dumps(plain(answer), indent=2, allow_nan=False))]
 
 

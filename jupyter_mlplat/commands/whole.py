@@ -47,7 +47,7 @@ def show_demo(result: dict[str, Any]) -> list[Block]:
     if result["error"]:
         blocks.append(Text(f"{result['error']['step']} failed: {result['error']['message']}"))
     if result["look"]:
-        blocks.append(Table(["look at it"], [[command] for command in result["look"]]))
+        blocks.append(Table(["look at", "with"], [[one["what"], one["command"]] for one in result["look"]]))
     blocks.append(Text(f"{'all steps ok' if result['ok'] else 'not all steps ok'}, {result['seconds']:.1f} s"))
     return blocks
 
