@@ -47,7 +47,7 @@ check: $(STAMPS)/dev $(STAMPS)/node_modules ## lint, formatting, types, generate
 	@jlpm tsc --noEmit
 
 bench: setup ## the benchmarks
-	@for file in benchmarks/*.py; do python "$$file"; done
+	@failed=0; for file in benchmarks/*.py; do echo "== $$file"; python "$$file" || failed=1; done; exit $$failed
 
 types: $(STAMPS)/dev ## write src/types.ts from models.py
 	@python scripts/generate_types.py
