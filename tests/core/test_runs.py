@@ -386,7 +386,7 @@ def test_processes_that_open_a_new_database_at_the_same_time_all_succeed(home: H
     )
     processes = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(3)
+        for _ in range(2)
     ]
     for process in processes:
         output, errors = process.communicate()
