@@ -33,9 +33,12 @@ if TYPE_CHECKING:
 DATASET = "breast_cancer"
 TEMPLATE = "train_classifier.ipynb"
 TARGET = "target"
+SEED = 42
+TEST_SIZE = 0.25
 SHIFTED = ("mean_radius", "worst_texture", "worst_area")
 SHIFT_STD = 1.5
 JOB_TIMEOUT_S = 600.0
+WAIT_S = 6.0
 CLOSED_WITHIN_S = 60.0
 HTTP_TIMEOUT_S = 30.0
 
@@ -111,7 +114,7 @@ class Demo:
     def run(self) -> dict[str, Any]:
         began = time.monotonic()
         error: dict[str, str] | None = None
-        with ThreadPoolExecutor(2, thread_name_prefix="demo") as beside:
+        with ThreadPoolExecutor(4, thread_name_prefix="demo") as beside:
             try:
                 self._run_all(beside)
             except (StepFailed, MLPlatError) as failure:
@@ -129,19 +132,18 @@ class Demo:
         }
 
     def _run_all(self, beside: ThreadPoolExecutor) -> None:
-        # MLflow takes seconds to import: while the job runs.
-        opened = beside.submit(self.platform.runs.client)
+        # Evidently and MLflow take seconds to start: while the job runs. The same seed gives the same rows.
+        tables = beside.submit(self._split)
+        opened = beside.submit(lambda: tables.result() and self.platform.runs.experiments(limit=1))
+        shifted = beside.submit(_timed, lambda: tables.result() and self._check_drift("shifted.parquet", report=True))
         with self._step("job") as step:
-            self._train(step)
-            opened.result()
+            self._train(step, opened)
         with self._step("run") as step:
             self._look_at_run(step)
         with self._step("model") as step:
             self._look_at_model(step)
         with self._step("data") as step:
-            train, heldout = self._fetch_tables(step)
-        # Evidently and the endpoint take seconds to start, in processes of their own: beside the rest.
-        shifted = beside.submit(_timed, lambda: self._check_drift("shifted.parquet", report=True))
+            train, heldout = self._compare_tables(step, *tables.result())
         deployment = beside.submit(_timed, self._deploy)
         with self._step("features") as step:
             self._features(step, train, heldout)
@@ -186,15 +188,29 @@ class Demo:
 
     # --- train ------------------------------------------------------------------------------
 
-    def _train(self, step: Step) -> None:
+    def _train(self, step: Step, opened: Future[Any]) -> None:
+        """Submit the template and wait; give up where MLflow cannot be reached, for then no job can start."""
         from .models import JobSpec
 
         shutil.copyfile(templates() / TEMPLATE, self.notebook)
-        spec = JobSpec(notebook=str(self.notebook), name="demo", parameters={"dataset": DATASET})
+        spec = JobSpec(
+            notebook=str(self.notebook),
+            name="demo",
+            parameters={"dataset": DATASET, "seed": SEED, "test_size": TEST_SIZE},
+        )
         submitted = self.platform.jobs.submit(spec, owner=self.platform.user)
         self.job_id = submitted.id
         self.note(f"job {submitted.id}: {self.notebook}")
-        job = self.platform.jobs.wait(submitted.id, timeout=JOB_TIMEOUT_S)
+        deadline = time.monotonic() + JOB_TIMEOUT_S
+        job = submitted
+        try:
+            while not job.state.ended and time.monotonic() < deadline:
+                job = self.platform.jobs.wait(submitted.id, timeout=WAIT_S)
+                if opened.done() or job.state.ended:
+                    opened.result()
+        finally:
+            if not job.state.ended:
+                self.platform.jobs.cancel(job.id)
         step.data = {"job_id": job.id, "run_id": job.run_id, "state": str(job.state)}
         if job.state != "succeeded":
             said = f": {job.message}" if job.message else ""
@@ -235,30 +251,38 @@ class Demo:
         step.data = {"name": name, "version": version.version, "uri": version.uri, "aliases": version.aliases}
         step.result = f"{version.uri} ({aliases})"
 
-    def _fetch_tables(self, step: Step) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-        """The rows that the model learned from and those it never saw, as the run keeps them; and shifted ones."""
+    def _split(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+        """The data set in two, as the notebook does it; and the held-out rows with some columns shifted."""
+        from sklearn import datasets
+        from sklearn.model_selection import train_test_split
+
+        table = datasets.load_breast_cancer(as_frame=True).frame
+        table.columns = [column.replace(" ", "_") for column in table.columns]
+        train, heldout = train_test_split(table, test_size=TEST_SIZE, random_state=SEED, stratify=table[TARGET])
+        train, heldout = train.reset_index(drop=True), heldout.reset_index(drop=True)
+        moved = heldout.copy()
+        for column in SHIFTED:
+            moved[column] += SHIFT_STD * train[column].std()
+        for name, rows in (("train", train), ("heldout", heldout), ("shifted", moved)):
+            rows.drop(columns=TARGET).to_parquet(self.folder / f"{name}.parquet", index=False)
+        return train, heldout
+
+    def _compare_tables(
+        self, step: Step, train: pandas.DataFrame, heldout: pandas.DataFrame
+    ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
+        """The rows that the run says it learned from, and those that it never saw."""
+        import pandas as pd
+
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         client = self.platform.runs.client()
         client.download_artifacts(self.run_id, "data", str(self.folder))
-        import pandas as pd
-
-        train = pd.read_parquet(self.folder / "data" / "train.parquet")
-        heldout = pd.read_parquet(self.folder / "data" / "heldout.parquet")
-        columns = [column for column in train.columns if column != TARGET]
-        missing = set(SHIFTED) - set(columns)
-        if missing:
-            raise StepFailed(f"the run's tables lack {', '.join(sorted(missing))}")
-        if pd.concat([train, heldout]).duplicated().any():
-            raise StepFailed("the model learned from rows that are held out")
-        train[columns].to_parquet(self.folder / "train.parquet", index=False)
-        heldout[columns].to_parquet(self.folder / "heldout.parquet", index=False)
-        moved = heldout[columns].copy()
-        for column in SHIFTED:
-            moved[column] += SHIFT_STD * train[column].std()
-        moved.to_parquet(self.folder / "shifted.parquet", index=False)
+        learned = pd.read_parquet(self.folder / "data" / "train.parquet")
+        unseen = pd.read_parquet(self.folder / "data" / "heldout.parquet")
+        if not learned.equals(train) or not unseen.equals(heldout):
+            raise StepFailed(f"the run's rows are not those that seed {SEED} gives")
         step.data = {"train_rows": len(train), "heldout_rows": len(heldout), "folder": str(self.folder)}
         step.result = f"{len(train)} rows learned from, {len(heldout)} held out"
-        return train, heldout
+        return learned, unseen
 
     # --- serve ------------------------------------------------------------------------------
 
@@ -345,9 +369,7 @@ class Demo:
         leases = self.platform.gpus.leases(limit=50, after=None)
         names = ", ".join(f"{one.index}: {one.name}" for one in gpus.devices)
         step.data = {"devices": len(gpus.devices), "leases": len(leases.items)}
-        if not names:
-            names = f"no GPU: {gpus.message}" if gpus.message else "no GPU on this machine"
-        step.result = f"{names}; {len(leases.items)} leased"
+        step.result = f"{names or gpus.message or 'No GPU on this machine'}; {len(leases.items)} leased"
 
     def _check_drift(self, current: str, *, report: bool) -> DriftReport:
         return self.platform.drift.check(str(self.folder / "train.parquet"), str(self.folder / current), report=report)
