@@ -10,7 +10,7 @@ import { Section } from './section';
 
 export class GPUsSection extends Section {
   constructor(context: IPanelContext) {
-    super(context, { name: 'gpus', label: context.trans.__('GPUs') });
+    super(context, { name: 'gpus', label: context.trans.__('GPUs'), plain: true });
     this.follow(context.model.gpus);
   }
 

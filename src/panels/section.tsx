@@ -1,14 +1,14 @@
 /** A section of the side panel: a body, and a summary in its title that says the most important thing. */
 
 import { Signal, type ISignal } from '@lumino/signaling';
-import type { LabIcon } from '@jupyterlab/ui-components';
 import type { SectionName } from '../tokens';
 import { type IPanelContext, PanelWidget } from './context';
 
 interface ISectionOptions {
   readonly name: SectionName;
   readonly label: string;
-  readonly icon?: LabIcon;
+  /** There is nothing to press in it. */
+  readonly plain?: boolean;
 }
 
 export abstract class Section extends PanelWidget {
@@ -20,6 +20,10 @@ export abstract class Section extends PanelWidget {
     this.addClass('jp-mlplat-section');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', options.label);
+    if (options.plain) {
+      // Nothing in it takes the focus: it must take it itself to be scrolled by keyboard.
+      this.node.tabIndex = 0;
+    }
   }
 
   readonly name: SectionName;

@@ -1,6 +1,6 @@
 """A real JupyterLab in a process of its own, with a real token, and Debian's chromium looking at it.
 
-One server serves all tests of a module: each makes things of its own and finds them by id or name.
+One server serves all tests of this folder: each makes things of its own and finds them by id or name.
 Pictures go to `artifacts/screenshots/`, which git ignores; look at them after a change.
 """
 
@@ -127,7 +127,17 @@ class Lab:
             time.sleep(0.2)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(autouse=True)
+def jp_asyncio_loop() -> None:
+    """Instead of pytest-jupyter's: playwright's own loop is the running one, and no server is in this process."""
+
+
+@pytest.fixture(autouse=True)
+def jp_server_cleanup() -> None:
+    """See `jp_asyncio_loop`."""
+
+
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab on a free port, with home, configuration and data directories of its own."""
     base = tmp_path_factory.mktemp("lab")
@@ -211,13 +221,15 @@ def stop(lab: Lab, server: subprocess.Popen[bytes]) -> None:
         server.wait(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright_driver() -> Iterator[Playwright]:
+    """Ends with this folder: while it lives, its event loop counts as running in this thread."""
+    expect.set_options(timeout=20_000)
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(playwright_driver: Playwright) -> Iterator[Browser]:
     assert Path(CHROMIUM).exists(), "chromium is missing: apt-get install chromium"
     made = playwright_driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
@@ -245,9 +257,7 @@ class View:
 
     def theme(self, name: str) -> None:
         """Switches the theme and waits until it is there."""
-        self.page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name
-        )
+        self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name)
         light = "true" if "Light" in name else "false"
         self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
 
@@ -269,9 +279,9 @@ def opened(browser: Browser, lab: Lab, path: str = "lab", **options: Any) -> Vie
     view = View(page, lab, [])
 
     def heard(message: ConsoleMessage) -> None:
-        if message.type == "error" and "mlplat" in f"{message.text} {message.location}":
-            if not any(noise in message.text for noise in NOISE):
-                view.errors.append(message.text)
+        ours = message.type == "error" and "mlplat" in f"{message.text} {message.location}"
+        if ours and not any(noise in message.text for noise in NOISE):
+            view.errors.append(message.text)
 
     page.on("console", heard)
     page.on("pageerror", lambda error: view.errors.append(str(error)))
