@@ -9,7 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -47,6 +47,14 @@ class TableFile:
 
     def kind(self, column: str) -> Kind:
         return kind_of(self.columns[column])
+
+    def loaded(self, connection: duckdb.DuckDBPyConnection) -> TableFile:
+        """The same table, cheap to scan again and again: all but parquet is copied into DuckDB (and its spill)."""
+        if self.format == "parquet":
+            return self
+        copy = f"table_{uuid.uuid4().hex}"
+        connection.execute(f"CREATE TEMP TABLE {copy} AS SELECT * FROM {self.numbered}")
+        return replace(self, scan=copy, numbered=copy)
 
 
 def kind_of(type_name: str) -> Kind:

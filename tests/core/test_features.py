@@ -304,6 +304,18 @@ def test_online_honours_the_ttl_and_knows_no_future(
     assert [row["age"] for row in service.online("customers", [{"id": 1}])] == [None]
 
 
+def test_the_last_row_of_a_file_wins_a_tie_even_before_1970(service: FeaturesService, tmp_path: Path) -> None:
+    stamp = pd.Timestamp("1912-06-23", tz="UTC")
+    table = pd.DataFrame({"id": [1, 1, 2, 1], "at": [stamp, stamp, stamp, stamp - DAY], "x": [1, 2, 3, 4]})
+    for unit in ("us", "ns"):
+        table.assign(at=table["at"].dt.as_unit(unit)).to_parquet(tmp_path / "a.parquet")
+        table.assign(at=table["at"].astype(str)).to_csv(tmp_path / "a.csv", index=False)
+        for name in ("a.parquet", "a.csv"):
+            service.apply([view(tmp_path / name)], owner="ada")
+            service.materialize("customers")
+            assert [row["x"] for row in service.online("customers", [{"id": 1}, {"id": 2}])] == [2, 3]
+
+
 def test_a_source_that_changed_or_went_is_a_conflict(service: FeaturesService, customers: Path) -> None:
     service.apply([view(customers)], owner="ada")
     service.materialize("customers")

@@ -51,7 +51,7 @@ KEYS = {
 TYPES = {"int": pa.int64(), "str": pa.string(), "float": pa.float64(), "bool": pa.bool_()}
 # Few different times, some of them less than a microsecond apart.
 TIMES = st.one_of(
-    st.none(), st.sampled_from([0, 1, 400, 999, 1000, 1001, 2500, 10**6, 10**9, 3 * 10**9, 86_400 * 10**9])
+    st.none(), st.sampled_from([-1500, -1, 0, 1, 400, 999, 1000, 1001, 2500, 10**6, 10**9, 3 * 10**9, 86_400 * 10**9])
 )
 
 

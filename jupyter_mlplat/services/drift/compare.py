@@ -23,11 +23,10 @@ _CELLS = 8_000_000
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two tables: `field` is its name in the request, `scan` reads it, `rows` is how many it has."""
+    """One of the two tables: `field` is its name in the request, `rows` is how many it has."""
 
     table: TableFile
     field: str
-    scan: str
     rows: int
 
 
@@ -143,7 +142,7 @@ def _present(connection: duckdb.DuckDBPyConnection, side: Side, names: Sequence[
     """How many values each column has."""
     counts = ", ".join(f"count({_value(side.table, name)})" for name in names)
     with reading(side.table, field=side.field):
-        return [int(count) for count in connection.execute(f"SELECT {counts} FROM {side.scan}").fetchall()[0]]
+        return [int(count) for count in connection.execute(f"SELECT {counts} FROM {side.table.scan}").fetchall()[0]]
 
 
 def _ordered(connection: duckdb.DuckDBPyConnection, side: Side, names: Sequence[str]) -> list[Array]:
@@ -155,7 +154,7 @@ def _ordered(connection: duckdb.DuckDBPyConnection, side: Side, names: Sequence[
             value = f"{value} // 1000"
         wanted.append(f"CAST({value} AS DOUBLE) AS v{number}")
     with reading(side.table, field=side.field):
-        read = connection.sql(f"SELECT {', '.join(wanted)} FROM {side.scan}").to_arrow_table()
+        read = connection.sql(f"SELECT {', '.join(wanted)} FROM {side.table.scan}").to_arrow_table()
     return [column.drop_null().to_numpy() for column in read.columns]
 
 
@@ -164,7 +163,7 @@ def _category_counts(
 ) -> tuple[Array, Array]:
     sides = {"r": reference, "c": current}
     tables = ", ".join(
-        f"{alias} AS (SELECT CAST({quote(name)} AS VARCHAR) AS value, count(*) AS n FROM {side.scan}"
+        f"{alias} AS (SELECT CAST({quote(name)} AS VARCHAR) AS value, count(*) AS n FROM {side.table.scan}"
         f" WHERE {quote(name)} IS NOT NULL GROUP BY 1)"
         for alias, side in sides.items()
     )

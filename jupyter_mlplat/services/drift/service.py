@@ -73,16 +73,12 @@ class DriftService:
 def _side(connection: duckdb.DuckDBPyConnection, path: str, field: str) -> Side:
     table = open_table(connection, Path(path).expanduser().absolute(), field=field)
     with reading(table, field=field):
-        scan = table.scan
-        if table.format != "parquet":
-            # Read once, not once per column.
-            scan = f"{field}_copy"
-            connection.execute(f"CREATE TEMP TABLE {scan} AS SELECT * FROM {table.scan}")
-        rows = int(connection.execute(f"SELECT count(*) FROM {scan}").fetchall()[0][0])
+        loaded = table.loaded(connection)
+        rows = int(connection.execute(f"SELECT count(*) FROM {loaded.scan}").fetchall()[0][0])
     if rows == 0:
         message = f"{table.path} has no rows"
         raise Invalid(message, hint="give a table with rows", fields={field: message})
-    return Side(table, field, scan, rows)
+    return Side(loaded, field, rows)
 
 
 def _choose(then: Side, now: Side, columns: Sequence[str] | None) -> tuple[list[str], dict[str, str]]:

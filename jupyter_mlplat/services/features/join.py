@@ -70,7 +70,7 @@ def join(
         with connect(scratch) as connection:
             table = open_source(connection, one.view)
             with reading(table, field="source"):
-                joined = _join_one(connection, entities, times, table, one)
+                joined = _join_one(connection, entities, times, table.loaded(connection), one)
         for number, name in enumerate(one.columns.values()):
             added[name] = _to_pandas(joined.column(f"f{number}"))
         del joined
@@ -104,20 +104,25 @@ def _join_one(
     connection.register("spine", spine)
     pairs = [(f"k{number}", key_sql(name, table.kind(name))) for number, name in enumerate(view.entities)]
     features = [(f"f{n}", value_sql(name, table.columns[name])) for n, name in enumerate(one.columns)]
-    fresh = "s.t >= p.o"
-    picked = ", ".join(f"CASE WHEN {fresh} THEN s.{alias} END AS {alias}" for alias, _ in features)
     names = ", ".join(alias for alias, _ in pairs)
+    # First which row, then its values: what is sorted and spilled is narrow, however wide the view.
     query = f"""
-        SELECT {picked} FROM (SELECT *, {place_sql("t", str(PLACE_BITS - 1))} AS place FROM spine) p
-        ASOF LEFT JOIN (
+        WITH known AS (
             SELECT *, {place_sql("t", ROW)} AS place FROM (
-                SELECT {", ".join(f"{sql} AS {alias}" for alias, sql in [*pairs, *features])},
-                       {time_sql(table, view)} AS t, {ROW}
+                SELECT {", ".join(f"{sql} AS {alias}" for alias, sql in pairs)}, {time_sql(table, view)} AS t, {ROW}
                 FROM {table.numbered}
             ) WHERE t BETWEEN (SELECT min(o) FROM spine) AND (SELECT max(t) FROM spine)
                 AND ({names}) IN (SELECT DISTINCT ({names}) FROM spine)
-        ) s ON {" AND ".join(f"p.{alias} = s.{alias}" for alias, _ in pairs)} AND p.place >= s.place
-        ORDER BY p.r
+        ), hit AS (
+            SELECT p.r, CASE WHEN s.t >= p.o THEN s.{ROW} END AS {ROW}
+            FROM (SELECT *, {place_sql("t", str(PLACE_BITS - 1))} AS place FROM spine) p
+            ASOF LEFT JOIN known s
+            ON {" AND ".join(f"p.{alias} = s.{alias}" for alias, _ in pairs)} AND p.place >= s.place
+        )
+        SELECT {", ".join(f"s.{alias}" for alias, _ in features)} FROM hit LEFT JOIN (
+            SELECT {", ".join(f"{sql} AS {alias}" for alias, sql in features)}, {ROW} FROM {table.numbered}
+        ) s ON hit.{ROW} = s.{ROW}
+        ORDER BY hit.r
     """
     return connection.sql(query).to_arrow_table()
 

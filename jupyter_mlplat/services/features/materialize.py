@@ -32,20 +32,22 @@ def newest_rows(
 
     Rows of one entity at the same time: the last one in the file wins. Rows without a key or time are left out.
     """
-    per_second = 10**9 if unit(table, view) == "ns" else 10**6
-    limit = int(now.timestamp() * 10**6) * (per_second // 10**6)
+    finer = 1000 if unit(table, view) == "ns" else 1
+    limit = int(now.timestamp() * 10**6) * finer
     keys = [(f"k{number}", key_sql(name, table.kind(name))) for number, name in enumerate(view.entities)]
     names = ", ".join(alias for alias, _ in keys)
     packed = ", ".join(json_sql(field.name, table.columns[field.name]) for field in view.features)
     query = f"""
-        WITH every AS (
-            SELECT {", ".join(f"{sql} AS {alias}" for alias, sql in keys)}, {time_sql(table, view)} AS t, {ROW},
-                   json_array({packed}) AS features
-            FROM {table.numbered}
+        WITH newest AS (
+            SELECT {names}, max(t) AS t, max({place_sql("t", ROW)}) - {place_sql("max(t)", "0")} AS last FROM (
+                SELECT {", ".join(f"{sql} AS {alias}" for alias, sql in keys)}, {time_sql(table, view)} AS t, {ROW}
+                FROM {table.numbered}
+            ) WHERE t <= {limit} AND {" AND ".join(f"{alias} IS NOT NULL" for alias, _ in keys)}
+            GROUP BY {names}
         )
-        SELECT {names}, max(t) // {per_second // 10**6} AS at, arg_max(features, {place_sql("t", ROW)})
-        FROM every WHERE t <= {limit} AND {" AND ".join(f"{alias} IS NOT NULL" for alias, _ in keys)}
-        GROUP BY {names}
+        SELECT {names}, t // {finer}, features FROM newest JOIN (
+            SELECT json_array({packed}) AS features, {ROW} FROM {table.numbered}
+        ) ON {ROW} = last
     """
     result = connection.execute(query)
     while batch := result.fetchmany(_BATCH):

@@ -169,6 +169,7 @@ class FeaturesService:
         with connect(self._home.features) as connection:
             table = open_source(connection, view)
             with reading(table, field="source"):
+                table = table.loaded(connection)
                 rows = count_rows(connection, table)
                 batches = newest_rows(connection, table, view, now=now)
                 self._online.replace(name, definition, [table.kind(one) for one in view.entities], batches)

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 def inspect(connection: duckdb.DuckDBPyConnection, spec: FeatureViewSpec, *, field: str) -> list[FeatureField]:
     """The features of `spec` with the types that its source gives them.
 
-    `field` is put before the names of the definition's fields in an error. Raises `Invalid` where the source cannot be read or
-    lacks a column, the event time is no time, an entity column can be no key, or a name is given twice.
+    `field` is put before the names of the definition's fields in an error. Raises `Invalid` where the source
+    cannot be read or lacks a column, the event time is no time, an entity column can be no key, or a name is
+    given twice.
     """
     table = open_table(connection, spec.source, field=f"{field}source")
     _refuse_twice(spec.name, "entities", spec.entities, field)
