@@ -16,6 +16,7 @@ import json
 import logging
 import os
 import platform
+import signal
 import socket
 import statistics
 import subprocess
@@ -198,6 +199,7 @@ def main() -> int:
     if options.load:
         print(json.dumps(load(options.load[0], sys.stdin.buffer.read(), *options.load[1:])))
         return 0
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that the servers are ended
     versions = ", ".join(f"{name} {version(name)}" for name in ("mlflow", "uvicorn", "scikit-learn", "msgspec"))
     print(f"Python {platform.python_version()}, {versions}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
     print(f"medians of {options.rounds} rounds of {options.requests} requests of one row with 30 columns\n")
