@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -210,7 +210,8 @@ class Demo:
                     opened.result()
         finally:
             if not job.state.ended:
-                self.platform.jobs.cancel(job.id)
+                with suppress(Conflict):
+                    self.platform.jobs.cancel(job.id)
         step.data = {"job_id": job.id, "run_id": job.run_id, "state": str(job.state)}
         if job.state != "succeeded":
             said = f": {job.message}" if job.message else ""

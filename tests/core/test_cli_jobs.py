@@ -112,6 +112,8 @@ def test_ctrl_c_stops_the_waiting_and_not_the_job(tmp_path: Path) -> None:
     assert "Traceback" not in err
     assert json.loads(cli("jobs", "show", "1", "--json").stdout)["state"] == "running"
 
+    assert cli("stop").returncode == 4
+
     done = cli("jobs", "cancel", "1", "--wait", "--json")
     assert json.loads(done.stdout)["state"] == "cancelled"
     assert done.returncode == 0

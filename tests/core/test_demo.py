@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 import urllib.request
@@ -39,6 +41,20 @@ def cli(*words: str | Path, status: int = 0) -> str:
 
 def as_json(*words: str | Path, status: int = 0) -> Any:
     return json.loads(cli(*words, "--json", status=status))
+
+
+def refused_on_a_terminal(*words: str) -> int:
+    """The exit status of a command whose question is answered with no."""
+    ours, theirs = pty.openpty()
+    try:
+        os.write(ours, b"n\n")
+        command = [sys.executable, "-m", "jupyter_mlplat.cli", *words]
+        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=60)
+        assert "stops answering; the model stays. [y/N]" in done.stderr
+        return done.returncode
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 @pytest.mark.timeout(900)
@@ -113,6 +129,7 @@ def test_the_demo_and_every_command_on_what_it_made(platform: Platform, tmp_path
     assert again["endpoint"]["name"] == "demo-classifier-2"
     assert again["model"]["version"] == "2"
     assert [one["state"] for one in as_json("deployments", "list")["items"]] == ["ready", "ready"]
+    assert refused_on_a_terminal("deployments", "delete", "demo-classifier") == 4
     for name in ("demo-classifier", "demo-classifier-2"):
         as_json("deployments", "delete", name, "--yes")
     assert as_json("deployments", "list")["items"] == []
