@@ -161,7 +161,7 @@ def serving_environment(environment: Mapping[str, str], tracking_uri: str) -> di
         for name, value in environment.items()
         if (name in PASSED_ON or name.startswith("LC_")) and not has_password(value)
     }
-    passed["PYTHONUNBUFFERED"] = "1"
+    passed.update(PYTHONUNBUFFERED="1", MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR="false")
     if not has_password(tracking_uri):
         passed["MLFLOW_TRACKING_URI"] = tracking_uri
     return passed

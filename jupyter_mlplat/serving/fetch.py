@@ -62,6 +62,7 @@ def fetch(config: Config, folder: Path) -> Path:
     target = folder / "model" / config.version
     if (target / "MLmodel").exists():
         return target
+    print(f"downloading {config.source}", flush=True)  # noqa: T201 - a program of its own
     import mlflow.artifacts
 
     beside = folder / "model" / f".{config.version}"

@@ -73,7 +73,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         signature=signature,
         input_example=inputs[:2],
         pip_requirements=["scikit-learn"],
-        skops_trusted_types=[],
+        serialization_format="cloudpickle",  # skops imports all of scikit-learn: seconds more for each start
     )
     for name, code in (("broken", BROKEN), ("forking", FORKING)):
         (folder / f"{name}.py").write_text(code)
@@ -354,3 +354,89 @@ def _post(url: str, body: bytes, token: str | None) -> tuple[int, Any]:
             return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
+
+
+@pytest.fixture
+def mlflow_server(tmp_path: Path) -> Iterator[str]:
+    """An MLflow server of its own: models are behind HTTP, not on a disk that the endpoint can read."""
+    import socket
+    import subprocess
+    import sys
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    folder = tmp_path / "server"
+    folder.mkdir()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination",
+        str(folder / "files"),
+    ]
+    with open(folder / "log.txt", "wb") as log:
+        server = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env={
+                **os.environ,
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            },
+            start_new_session=True,
+        )
+    started = processes.start_time(server.pid)
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        assert server.poll() is None, (folder / "log.txt").read_text()
+        try:
+            return bool(urllib.request.urlopen(f"{url}/health", timeout=2).status == 200)
+        except OSError:
+            return False
+
+    try:
+        until(answers, "the MLflow server answers")
+        yield url
+    finally:
+        if started is not None:
+            processes.kill_tree(server.pid, started)
+        server.wait()
+
+
+def test_a_model_behind_http_is_downloaded_with_credentials_that_the_model_never_sees(
+    home: Home, mlflow_server: str, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    source = Path(
+        RunsService(registry, home, Store(f"sqlite:///{home.root}/x.db")).resolve_model("models:/forking/1").source
+        or ""
+    )
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "do-not-tell-5")
+    mlflow.set_tracking_uri(mlflow_server)
+    with mlflow.start_run() as run:
+        mlflow.log_artifacts(str(source), "model")
+    client = mlflow.MlflowClient(mlflow_server)
+    client.create_registered_model("far")
+    client.create_model_version("far", f"{run.info.artifact_uri}/model", run.info.run_id)
+    engine = Engine(home, mlflow_server)
+    try:
+        engine.up("far", "models:/far/1")
+        pid = int(engine.handle("far")["pid"])
+        assert b"do-not-tell" not in Path(f"/proc/{pid}/environ").read_bytes()
+        assert b"serving.fetch" not in Path(f"/proc/{pid}/cmdline").read_bytes()
+        assert engine.service.predict("far", {"dataframe_records": [{"x": 1, "y": 1}]}) == {"predictions": [[]]}
+        assert (home.endpoints / "far" / "model" / "1" / "MLmodel").is_file()
+        started = processes.start_time(pid)
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: processes.start_time(pid) != started, "it is dead")
+        until(lambda: engine.service.get("far").restarts == 1, "the restart is counted")
+        engine.service.wait_ready("far", timeout=READY_SECONDS)
+        assert engine.service.log("far").text.count("downloading models:/far/1") == 1
+    finally:
+        engine.stop()
+        mlflow.set_tracking_uri(registry)
