@@ -30,8 +30,15 @@ export interface INotebookParts {
 
 type Tab = 'notebook' | 'log';
 
-/** Tags of the cells that papermill adds; they are none of the submitted cells. */
-const ADDED: ReadonlySet<unknown> = new Set(['injected-parameters', 'papermill-error-cell-tag']);
+/** Tag of the cell that papermill adds for the parameters; it is none of the submitted cells. */
+const INJECTED = 'injected-parameters';
+
+/** Tag of the cells in which papermill repeats the error; the head of the view says it already. */
+const REPEATED = 'papermill-error-cell-tag';
+
+function isTagged(cell: nbformat.ICell, tag: string): boolean {
+  return Array.isArray(cell.metadata.tags) && cell.metadata.tags.includes(tag);
+}
 
 export class JobView extends Widget {
   constructor(context: IPanelContext, parts: INotebookParts, readonly jobId: string) {
@@ -71,7 +78,7 @@ export class JobView extends Widget {
     });
     this._view.notebook.changed.connect((_, snapshot) => {
       if (snapshot.data) {
-        this._notebook.update_(snapshot.data);
+        this._notebook.display(snapshot.data);
       }
     });
     this._view.job.demand();
@@ -129,7 +136,8 @@ class ExecutedNotebook extends Panel {
   }
 
   /** Shows another state of the same notebook. */
-  update_(content: nbformat.INotebookContent): void {
+  display(whole: nbformat.INotebookContent): void {
+    const content = { ...whole, cells: whole.cells.filter(cell => !isTagged(cell, REPEATED)) };
     const model = this._widget.model;
     if (model === null || !sameSources(this._content, content)) {
       const next = new NotebookModel();
@@ -160,8 +168,7 @@ class ExecutedNotebook extends Panel {
     await this._ready.promise;
     let position = -1;
     const index = (this._content?.cells ?? []).findIndex(cell => {
-      const tags = cell.metadata.tags;
-      if (!(Array.isArray(tags) && tags.some(tag => ADDED.has(tag)))) {
+      if (!isTagged(cell, INJECTED)) {
         position += 1;
       }
       return position === submitted;
@@ -375,10 +382,10 @@ function CellStrip(props: { readonly cells: ReadonlyArray<Cell>; readonly reveal
   }
   return (
     <ol className="jp-mlplat-strip" aria-label={trans.__('Cells')}>
-      {props.cells.map((cell, position) => {
+      {props.cells.map(cell => {
         const seconds = cell.started_at && cell.ended_at ? (Date.parse(cell.ended_at) - Date.parse(cell.started_at)) / 1000 : 0;
         const words = [
-          trans.__('Cell %1: %2', position + 1, stateWord(cell.state, trans)),
+          trans.__('Cell %1: %2', cell.index, stateWord(cell.state, trans)),
           seconds ? duration(seconds) : '',
           cell.error ?? ''
         ]

@@ -54,7 +54,7 @@ def test_template_runs_as_a_job_and_its_model_predicts(view: View) -> None:
     dialog.get_by_label("Name", exact=True).fill("wine in the browser")
     dialog.get_by_role("button", name="Copy as command").click()
     command = "jupyter mlplat jobs run train_classifier.ipynb -p dataset=wine"
-    expect(dialog.get_by_label("Command")).to_contain_text(command)
+    expect(dialog.get_by_label("Command", exact=True)).to_contain_text(command)
     view.picture("run-as-job")
 
     # It is listed at once, lives, and ends; the list follows without a reload.
@@ -77,7 +77,11 @@ def test_template_runs_as_a_job_and_its_model_predicts(view: View) -> None:
     expect(cells.first).to_have_attribute("data-state", "ok")
     assert set(cells.evaluate_all("all => all.map(one => one.dataset.state)")) == {"ok"}
     expect(opened.locator(".jp-OutputArea img").first).to_be_visible()
-    assert opened.locator(".cm-content[contenteditable='true']").count() == 0
+    editor = opened.locator(".jp-CodeCell .cm-content").first
+    before = editor.inner_text()
+    editor.click()
+    page.keyboard.type("x")
+    assert editor.inner_text() == before
     opened.get_by_role("tab", name="Log").click()
     expect(opened.get_by_label("Log", exact=True)).to_be_visible()
     opened.get_by_role("tab", name="Executed notebook").click()
@@ -87,7 +91,7 @@ def test_template_runs_as_a_job_and_its_model_predicts(view: View) -> None:
     opened.get_by_role("button", name="Open", exact=True).click()
     expect(page.get_by_role("heading", name="Metrics")).to_be_visible()
     expect(page.get_by_role("rowheader", name="accuracy")).to_be_visible()
-    expect(page.get_by_role("rowheader", name=re.compile("wine"))).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("rowheader", name="wine-classifier")).to_be_visible(timeout=30_000)
     view.picture("run")
 
     # Deploy it, and ask it.

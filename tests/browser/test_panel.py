@@ -42,6 +42,9 @@ def test_keyboard_alone_opens_the_panel_picks_a_job_and_cancels_it(view: View) -
     page = view.page
     job = view.lab.request("jobs", method="POST", body={"notebook": "slow.ipynb", "name": "by keyboard"})
     # Open the panel from the palette.
+    page.wait_for_function(
+        "() => window.jupyterapp.commands.keyBindings.some(key => key.command === 'apputils:activate-command-palette')"
+    )
     page.keyboard.press("Control+Shift+C")
     expect(page.locator(".lm-CommandPalette-input")).to_be_focused()
     page.keyboard.type("Show ML Platform: jobs")
