@@ -17,7 +17,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .attempts import OUTPUT
 from .engine_lease import EngineLease, Holder
@@ -38,7 +38,10 @@ ACKNOWLEDGE_S = 5.0
 SUPERVISE_S = 0.5
 SILENT_S = 30.0
 RECORD_WITHIN_S = 2.0
-RUN_STATUS = {JobState.SUCCEEDED: "FINISHED", JobState.CANCELLED: "KILLED"}
+RUN_STATUS: dict[JobState, Literal["FINISHED", "FAILED", "KILLED"]] = {
+    JobState.SUCCEEDED: "FINISHED",
+    JobState.CANCELLED: "KILLED",
+}
 
 
 class Engine:
@@ -60,8 +63,10 @@ class Engine:
         self._ending: dict[str, tuple[float, dict[str, Any], Future[dict[str, float]]]] = {}
         self._targets: dict[str, ServingTarget] = {}
         self._wanted_endpoints = 0
+        self._supervisor = threading.Thread(target=self._supervise, name="supervise", daemon=True)
         self._supervised = threading.Event()
         self._left = threading.Event()
+        self._released = threading.Event()
         self._leaving: str | None = None
         # One thread each, so that a slow MLflow or cluster holds up neither cells nor heartbeats.
         self._recorder = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
@@ -73,8 +78,9 @@ class Engine:
 
     def run(self) -> str:
         """Work until there is nothing left to do, somebody asks for the end, or the lease is lost; says which."""
-        for target in (self._renew, self._listen, self._supervise):
+        for target in (self._renew, self._listen):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
+        self._supervisor.start()
         # MLflow takes seconds to import: meanwhile the cluster starts.
         self._recorder.submit(self.platform.runs.client)
         idle_since = time.monotonic()
@@ -324,7 +330,8 @@ class Engine:
     # --- threads beside the loop --------------------------------------------------------------
 
     def _renew(self) -> None:
-        while not self._left.wait(RENEW_S):
+        # Until the last moment: whoever took over while we end endpoints would start them again.
+        while not self._released.wait(RENEW_S):
             self.lease.renew()
 
     def _listen(self) -> None:
@@ -370,11 +377,13 @@ class Engine:
         self._recorder.shutdown(wait=stopping)
         self._starter.shutdown(wait=stopping, cancel_futures=True)
         self._messenger.shutdown(wait=False, cancel_futures=True)
+        self._supervisor.join(timeout=30.0)
         if stopping and self._leaving is not None:
             self.platform.deployments.stop_all(self._target)
         if stopping:
             backend = self._backend or self.platform.make_backend()
             backend.close(stop=True)
+        self._released.set()
         self.lease.release()
 
 

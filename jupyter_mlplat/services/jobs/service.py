@@ -68,7 +68,7 @@ class JobsService:
                 for index, cell in enumerate(notebook["cells"])
                 if cell.get("cell_type") == "code" and "injected-parameters" not in _tags(cell)
             ]
-            number = transaction.connection.execute(
+            inserted = transaction.connection.execute(
                 insert(table).values(
                     name=spec.name or path.stem[:200],
                     notebook=str(path),
@@ -85,7 +85,9 @@ class JobsService:
                     cells_total=len(codes),
                     idempotency_key=key,
                 )
-            ).inserted_primary_key[0]
+            ).inserted_primary_key
+            assert inserted is not None
+            number = inserted[0]
             folder = self._home.jobs / str(number)
             try:
                 folder.mkdir(mode=0o700)
