@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TextIO
 from .commands import GRAMMAR
 from .commands.blocks import to_text
 from .commands.grammar import Call
-from .commands.jobs import progress_line
+from .commands.jobs_shown import progress_line
 from .commands.values import to_json
 from .errors import Invalid, MLPlatError
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .commands.jobs import progress_line
+from .commands.jobs_shown import progress_line
 from .errors import MLPlatError
 
 if TYPE_CHECKING:

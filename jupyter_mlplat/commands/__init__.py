@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import deployments, drift, features, gpus, jobs, models, runs, whole
+from . import deployments, drift, features, gpus, jobs, jobs_shown, models, runs, whole
 from .blocks import Block
 from .grammar import Absent, Grammar
 
@@ -43,8 +43,8 @@ GRAMMAR = Grammar(
 )
 
 SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
-    "Job": jobs.show_job,
-    "JobLog": jobs.show_log,
+    "Job": jobs_shown.show_job,
+    "JobLog": jobs_shown.show_log,
     "Run": runs.show_run,
     "RunDetail": runs.show_run,
     "RegisteredModel": models.show_model,

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict, Invalid, Unavailable
 from .blocks import Block, Facts, State, Table, Text, Value
 from .grammar import Call, Command, Stopped, argument
-from .jobs import FOLLOW_S, LISTING, show_log, whole_log
+from .jobs import FOLLOW_S, LISTING, whole_log
+from .jobs_shown import show_log
 from .values import build, existing_file, plain, read_json, read_text, seconds
 
 if TYPE_CHECKING:

@@ -113,7 +113,7 @@ def test_the_demo_and_every_command_on_what_it_made(platform: Platform, tmp_path
     (row,) = as_json("features", "online", view["name"], "--entity", "sample_id=17")["items"]
     assert row["mean_radius"] == radius
     times = tmp_path / "times.csv"
-    times.write_text("sample_id,event_time\n17,2027-01-01T00:00:00Z\n17,2025-01-01T00:00:00Z\n")
+    times.write_text("sample_id,event_time\n17,2027-01-01T00:00:00Z\n17,2019-01-01T00:00:00Z\n")
     joined = as_json("features", "historical", times, "--features", f"{view['name']}:mean_radius")["items"]
     assert [one["mean_radius"] for one in joined] == [radius, None]
 

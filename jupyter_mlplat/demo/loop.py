@@ -1,97 +1,40 @@
-"""`jupyter mlplat demo`: the whole loop on real data, each step checked.
-
-The template notebook runs as a job; its run, model version and held-out rows come out of MLflow; the model
-is served and asked over HTTP; its training table becomes a feature view; the served rows are compared with
-the training rows. Runs with no service installed, and beside an earlier demo.
-"""
+"""The steps of the demo, each checked, those that can beside each other."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Conflict, MLPlatError, Unavailable
+from ..errors import Conflict, MLPlatError, Unavailable
+from .endpoint import predict
+from .steps import Step, StepFailed
+from .tables import DATASET, SEED, SHIFTED, TARGET, TEST_SIZE, define_and_read, split
 
 if TYPE_CHECKING:
     import pandas
 
-    from .models import Deployment, DriftReport
-    from .platform import Platform
+    from ..models import Deployment, DriftReport
+    from ..platform import Platform
 
-DATASET = "breast_cancer"
 TEMPLATE = "train_classifier.ipynb"
-TARGET = "target"
-SEED = 42
-TEST_SIZE = 0.25
-SHIFTED = ("mean_radius", "worst_texture", "worst_area")
-SHIFT_STD = 1.5
 JOB_TIMEOUT_S = 600.0
 WAIT_S = 6.0
 CLOSED_WITHIN_S = 60.0
-HTTP_TIMEOUT_S = 30.0
-
-
-class StepFailed(Exception):
-    """A step did something else than it should: the text says what."""
-
-
-@dataclass
-class Step:
-    """One row of the demo's table."""
-
-    step: str
-    ok: bool = False
-    result: str = ""
-    seconds: float = 0.0
-    data: dict[str, Any] = field(default_factory=dict)
 
 
 def templates() -> Path:
     """Where the template notebooks are: beside the modules in an installed package, else in the checkout."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parent.parent
     for folder in (here / "templates", here.parent / "notebooks" / "templates"):
         if folder.is_dir():
             return folder
     raise Unavailable("the template notebooks are missing", hint="install jupyter_mlplat again")
-
-
-def run_demo(platform: Platform, note: Callable[[str], None]) -> dict[str, Any]:
-    """Run every step and say how each went: `{"ok", "steps", "error", "look", "seconds"}`.
-
-    Stops at the first step that fails; what was made before stays. `note` gets a line per step.
-    """
-    return Demo(platform, note).run()
-
-
-def open_lab(platform: Platform, notebook: str) -> str:
-    """Start JupyterLab on a notebook; says where its log is. Raises `Unavailable` where it does not start."""
-    log = platform.home.log / "lab.log"
-    root = ["--allow-root"] if os.geteuid() == 0 else []
-    with open(log, "ab") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *root, notebook],
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-        )
-    try:
-        process.wait(timeout=3.0)
-    except subprocess.TimeoutExpired:
-        return f"JupyterLab opens in the browser (process {process.pid}, log {log})"
-    raise Unavailable(f"JupyterLab did not start; see {log}", hint="start it: jupyter lab")
 
 
 class Demo:
@@ -133,7 +76,7 @@ class Demo:
 
     def _run_all(self, beside: ThreadPoolExecutor) -> None:
         # Evidently and MLflow take seconds to start: while the job runs. The same seed gives the same rows.
-        tables = beside.submit(self._split)
+        tables = beside.submit(split, self.folder)
         opened = beside.submit(lambda: tables.result() and self.platform.runs.experiments(limit=1))
         shifted = beside.submit(_timed, lambda: tables.result() and self._check_drift("shifted.parquet", report=True))
         with self._step("job") as step:
@@ -190,7 +133,7 @@ class Demo:
 
     def _train(self, step: Step, opened: Future[Any]) -> None:
         """Submit the template and wait; give up where MLflow cannot be reached, for then no job can start."""
-        from .models import JobSpec
+        from ..models import JobSpec
 
         shutil.copyfile(templates() / TEMPLATE, self.notebook)
         spec = JobSpec(
@@ -252,22 +195,6 @@ class Demo:
         step.data = {"name": name, "version": version.version, "uri": version.uri, "aliases": version.aliases}
         step.result = f"{version.uri} ({aliases})"
 
-    def _split(self) -> tuple[pandas.DataFrame, pandas.DataFrame]:
-        """The data set in two, as the notebook does it; and the held-out rows with some columns shifted."""
-        from sklearn import datasets
-        from sklearn.model_selection import train_test_split
-
-        table = datasets.load_breast_cancer(as_frame=True).frame
-        table.columns = [column.replace(" ", "_") for column in table.columns]
-        train, heldout = train_test_split(table, test_size=TEST_SIZE, random_state=SEED, stratify=table[TARGET])
-        train, heldout = train.reset_index(drop=True), heldout.reset_index(drop=True)
-        moved = heldout.copy()
-        for column in SHIFTED:
-            moved[column] += SHIFT_STD * train[column].std()
-        for name, rows in (("train", train), ("heldout", heldout), ("shifted", moved)):
-            rows.drop(columns=TARGET).to_parquet(self.folder / f"{name}.parquet", index=False)
-        return train, heldout
-
     def _compare_tables(
         self, step: Step, train: pandas.DataFrame, heldout: pandas.DataFrame
     ) -> tuple[pandas.DataFrame, pandas.DataFrame]:
@@ -288,7 +215,7 @@ class Demo:
     # --- serve ------------------------------------------------------------------------------
 
     def _deploy(self) -> Deployment:
-        from .models import DeploymentSpec
+        from ..models import DeploymentSpec
 
         deployments = self.platform.deployments
         spec = DeploymentSpec(name=self.deployment_name, model=self.model_uri)
@@ -299,69 +226,26 @@ class Demo:
         return ready
 
     def _predict(self, step: Step, endpoint: Deployment, heldout: pandas.DataFrame) -> None:
-        assert endpoint.url is not None
-        assert endpoint.token_file is not None
-        rows = heldout.drop(columns=TARGET)
         truth = [int(value) for value in heldout[TARGET]]
-        token = Path(endpoint.token_file).read_text().strip()
-        split = {"columns": list(rows.columns), "data": rows.to_numpy().tolist()}
-        answered = _post(f"{endpoint.url}/invocations", token, {"dataframe_split": split})
-        mlflow_predictions = [int(value) for value in answered["predictions"]]
-        base = f"{endpoint.url}/v2/models/{endpoint.name}"
-        wanted = {one["name"]: one["datatype"] for one in _get(base, token)["inputs"]}
-        tensors = [
-            {"name": name, "datatype": datatype, "shape": [len(rows)], "data": rows[name].tolist()}
-            for name, datatype in wanted.items()
-        ]
-        answered = _post(f"{base}/infer", token, {"inputs": tensors})
-        infer_predictions = [int(value) for value in answered["outputs"][0]["data"]]
-        _refused_without_token(f"{endpoint.url}/invocations", {"dataframe_split": split})
-        if mlflow_predictions != infer_predictions:
-            raise StepFailed("the two protocols gave different predictions")
-        accuracy = sum(a == b for a, b in zip(mlflow_predictions, truth, strict=True)) / len(truth)
+        predicted = predict(endpoint, heldout.drop(columns=TARGET))
+        accuracy = sum(a == b for a, b in zip(predicted, truth, strict=True)) / len(truth)
         if abs(accuracy - self.accuracy) > 1e-9:
             raise StepFailed(f"the served accuracy is {accuracy:.6f}, the run's own {self.accuracy:.6f}")
         step.data = {"rows": len(truth), "accuracy": accuracy, "run_accuracy": self.accuracy}
         step.result = f"{len(truth)} held-out rows by both protocols, accuracy {accuracy:.4f} as in the run"
 
-    # --- features ---------------------------------------------------------------------------
-
     def _features(self, step: Step, train: pandas.DataFrame, heldout: pandas.DataFrame) -> None:
-        """The run's table, with the ids and times that the demo gives it, back by both ways."""
         import pandas as pd
 
-        from .models import FeatureViewSpec
-
-        table = pd.concat([train, heldout], ignore_index=True)
-        columns = [column for column in table.columns if column != TARGET]
-        measured = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(range(len(table)), unit="h")
-        table = table.assign(sample_id=table.index.to_numpy(), measured_at=measured)
-        source = self.folder / "measurements.parquet"
-        table.drop(columns=TARGET).to_parquet(source, index=False)
-        spec = FeatureViewSpec(
-            name=self.view_name,
-            source=str(source),
-            entities=["sample_id"],
-            timestamp="measured_at",
-            description=f"scikit-learn's {DATASET}, with the ids and times of the demo",
+        rows, columns = define_and_read(
+            self.platform.features,
+            self.platform.user,
+            self.view_name,
+            self.folder,
+            pd.concat([train, heldout], ignore_index=True),
         )
-        features = self.platform.features
-        features.apply([spec], owner=self.platform.user)
-        view = features.materialize(self.view_name)
-        known = pd.DataFrame({"sample_id": table["sample_id"], "event_time": table["measured_at"]})
-        joined = features.historical(known, [self.view_name])
-        if not joined[columns].equals(table[columns]):
-            raise StepFailed("the point-in-time join is not the training table")
-        before = features.historical(
-            known.assign(event_time=known["event_time"] - pd.Timedelta(minutes=1)), [self.view_name]
-        )
-        if not before[columns].isna().all().all():
-            raise StepFailed("the point-in-time join knew values before they were measured")
-        read = features.online(self.view_name, [{"sample_id": int(one)} for one in table["sample_id"]])
-        if not pd.DataFrame(read)[columns].equals(table[columns]):
-            raise StepFailed("the online store does not hold the training table")
-        step.data = {"view": view.name, "rows": len(table), "features": len(columns)}
-        step.result = f"{view.name}: {len(table)} rows, {len(columns)} features, join and online read agree"
+        step.data = {"view": self.view_name, "rows": rows, "features": columns}
+        step.result = f"{self.view_name}: {rows} rows, {columns} features, join and online read agree"
 
     # --- the rest ---------------------------------------------------------------------------
 
@@ -418,37 +302,3 @@ def _next_folder(root: Path) -> tuple[int, Path]:
 def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
     began = time.monotonic()
     return work(), time.monotonic() - began
-
-
-def _get(url: str, token: str) -> dict[str, Any]:
-    return _ask(urllib.request.Request(url, headers={"Authorization": f"Bearer {token}"}))
-
-
-def _post(url: str, token: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    return _ask(urllib.request.Request(url, json.dumps(body, allow_nan=False).encode(), headers))
-
-
-def _ask(request: urllib.request.Request) -> dict[str, Any]:
-    try:
-        # An endpoint of this machine is not asked through a proxy.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=HTTP_TIMEOUT_S) as response:
-            answered: dict[str, Any] = json.load(response)
-            return answered
-    except urllib.error.HTTPError as error:
-        said = error.read(500).decode("utf-8", "replace")
-        raise StepFailed(f"{request.full_url} answered {error.code}: {said}") from error
-    except (OSError, ValueError) as error:
-        raise StepFailed(f"{request.full_url} did not answer: {error}") from error
-
-
-def _refused_without_token(url: str, body: Mapping[str, Any]) -> None:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    try:
-        _ask(request)
-    except StepFailed as error:
-        if " answered 401" in str(error):
-            return
-        raise
-    raise StepFailed(f"{url} answers without a token")
