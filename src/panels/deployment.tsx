@@ -201,7 +201,7 @@ function Answer(props: { readonly answer: Prediction }): JSX.Element {
   return (
     <div className="jp-mlplat-answer">
       <div className="jp-mlplat-answerHead">
-        <h3>{predictions && predictions.length > 1 ? trans.__('Predictions') : trans.__('Prediction')}</h3>
+        <h3>{predictions && predictions.length > 1 ? trans.__('Predictions, row by row') : trans.__('Prediction')}</h3>
         <span className="jp-mlplat-ms">{trans.__('%1 ms', Number(milliseconds.toPrecision(3)))}</span>
       </div>
       {predictions && simple ? (
@@ -219,11 +219,25 @@ function Answer(props: { readonly answer: Prediction }): JSX.Element {
   );
 }
 
-/** One field per column, typed as the example is. */
+/** One field per column, typed as the example is; one row at a time. */
 function RowForm(props: { readonly table: ITable; readonly change: (table: ITable) => void }): JSX.Element {
   const { table } = props;
-  const row = table.rows[0];
+  const trans = useTrans();
+  const [chosen, setChosen] = React.useState(0);
+  const at = Math.min(chosen, table.rows.length - 1);
+  const row = table.rows[at];
   return (
+    <>
+      {table.rows.length > 1 && (
+        <Tabs
+          label={trans.__('Rows')}
+          tabs={table.rows.map((_, index) => ({ id: String(index), label: trans.__('Row %1', index + 1) }))}
+          chosen={String(at)}
+          choose={id => {
+            setChosen(Number(id));
+          }}
+        />
+      )}
     <div className="jp-mlplat-rowForm">
       {table.columns.map((column, index) => {
         const value = row[index];
@@ -231,7 +245,7 @@ function RowForm(props: { readonly table: ITable; readonly change: (table: ITabl
         const set = (next: JSONValue): void => {
           const cells = [...row];
           cells[index] = next;
-          props.change({ ...table, rows: [cells, ...table.rows.slice(1)] });
+          props.change({ ...table, rows: table.rows.map((each, position) => (position === at ? cells : each)) });
         };
         return (
           <div key={column} className="jp-mlplat-rowField">
@@ -272,6 +286,7 @@ function RowForm(props: { readonly table: ITable; readonly change: (table: ITabl
         );
       })}
     </div>
+    </>
   );
 }
 

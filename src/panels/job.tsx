@@ -11,7 +11,7 @@ import * as React from 'react';
 import { ended, failedCell, type IJobView } from '../model';
 import { CommandIDs } from '../tokens';
 import type { Cell, Job, JobLog } from '../types';
-import { ErrorBox } from '../widgets/feedback';
+import { Empty, ErrorBox } from '../widgets/feedback';
 import { duration, number, short } from '../widgets/format';
 import { runAsJobIcon } from '../widgets/icons';
 import { Copyable, Facts, Tabs } from '../widgets/parts';
@@ -369,7 +369,14 @@ function Head(props: {
           props.choose(id === 'log' ? 'log' : 'notebook');
         }}
       />
-      {props.tab === 'notebook' && notebook.data === null && notebook.error && <ErrorBox error={notebook.error} />}
+      {props.tab === 'notebook' &&
+        notebook.data === null &&
+        notebook.error &&
+        (notebook.error.status === 404 ? (
+          <Empty title={trans.__('The notebook appears here as soon as the job runs.')} />
+        ) : (
+          <ErrorBox error={notebook.error} />
+        ))}
     </>
   );
 }

@@ -55,7 +55,7 @@ export function versionsOf(models: ReadonlyArray<RegisteredModel>, runId: string
 
 function Detail(props: { readonly run: RunDetail }): JSX.Element {
   const { run } = props;
-  const { model, commands } = usePanel();
+  const { model } = usePanel();
   const trans = useTrans();
   const models = useResource<Page<RegisteredModel>>(model.models).data?.items ?? [];
   const versions = versionsOf(models, run.id);
@@ -131,20 +131,6 @@ function Detail(props: { readonly run: RunDetail }): JSX.Element {
           )}
         </section>
       </div>
-      {jobId && (
-        <p className="jp-mlplat-hint">
-          {trans.__('Made by a job.')}{' '}
-          <button
-            type="button"
-            className="jp-mlplat-link"
-            onClick={() => {
-              void commands.execute(CommandIDs.openJob, { id: jobId });
-            }}
-          >
-            {trans.__('Open its executed notebook')}
-          </button>
-        </p>
-      )}
     </>
   );
 }
@@ -163,8 +149,8 @@ function Pairs(props: {
       ) : (
         <table className="jp-mlplat-table">
           <tbody>
-            {props.rows.map(([name, value]) => (
-              <tr key={name}>
+            {props.rows.map(([name, value], index) => (
+              <tr key={index}>
                 <th scope="row">{name}</th>
                 <td className={props.numbers ? 'jp-mod-number' : ''} title={value}>
                   {value}

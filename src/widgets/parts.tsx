@@ -189,7 +189,7 @@ export function TextButton(props: {
 }): JSX.Element {
   return (
     <Button
-      className={`jp-mlplat-button${props.primary ? ' jp-mod-primary' : ''}`}
+      className={`jp-mlplat-button${props.primary ? ' jp-mod-styled jp-mod-accept' : ''}`}
       onClick={props.onClick}
       disabled={props.disabled}
       title={props.title}

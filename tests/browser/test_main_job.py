@@ -104,10 +104,22 @@ def test_template_runs_as_a_job_and_its_model_predicts(view: View) -> None:
     expect(deployment).to_have_attribute("data-state", "ready", timeout=120_000)
     try_it = page.get_by_role("region", name="Try it")
     try_it.get_by_role("button", name="Predict").click()
-    expect(try_it.get_by_role("heading", name="Prediction")).to_be_visible(timeout=30_000)
+    expect(try_it.get_by_role("heading", name=re.compile("^Prediction"))).to_be_visible(timeout=30_000)
     expect(try_it.locator(".jp-mlplat-ms")).to_have_text(re.compile(r"^[\d.]+ ms$"))
-    expect(try_it.locator(".jp-mlplat-predictions li")).to_have_count(1)
+    rows = view.lab.request("deployments/wine-browser")["example"]["dataframe_split"]["data"]
+    expect(try_it.locator(".jp-mlplat-predictions li")).to_have_count(len(rows))
     view.picture("deployment")
+
+    # The picture of the README: one that waits for nothing, one that failed, one that runs.
+    failed = view.lab.request("jobs", method="POST", body={"notebook": "failing.ipynb", "name": "monthly_report"})
+    view.lab.wait_job(failed["id"], states=ENDED)
+    slow = view.lab.request("jobs", method="POST", body={"notebook": "slow.ipynb", "name": "nightly_etl"})
+    expect(job_row(page, slow["id"])).to_contain_text("4/30", timeout=60_000)
+    row.get_by_role("button", name="wine in the browser").click()
+    opened.locator(".jp-OutputArea img").first.scroll_into_view_if_needed()
+    page.evaluate("() => window.jupyterapp.commands.execute('apputils:dismiss-all-notifications').catch(() => null)")
+    view.picture("overview")
+    view.lab.request(f"jobs/{slow['id']}/cancel", method="POST")
 
     # Delete it: asks once and says what is lost.
     deployment.hover()

@@ -95,7 +95,7 @@ def test_no_serious_accessibility_violation(view: View, theme: str) -> None:
     assert violations(page, ".jp-mlplat-dialog .jp-Dialog-body") == []
 
 
-def test_sections_are_remembered(view: View) -> None:
+def test_sections_and_views_are_remembered(view: View) -> None:
     page = view.page
     view.open_panel()
     features = page.locator("button[data-section='features']")
@@ -103,6 +103,8 @@ def test_sections_are_remembered(view: View) -> None:
     expect(features).to_have_attribute("aria-expanded", "false")
     features.click()
     runs.click()
+    view.execute("mlplat:check-drift")
+    expect(page.get_by_role("heading", name="Drift check")).to_be_visible()
     page.evaluate("() => window.jupyterapp.serviceManager.ready")
     page.wait_for_timeout(1_500)  # the state database saves with a delay of its own
     page.goto(page.url.split("?")[0])
@@ -111,6 +113,7 @@ def test_sections_are_remembered(view: View) -> None:
     view.execute("mlplat:open-panel")
     expect(features).to_have_attribute("aria-expanded", "true")
     expect(runs).to_have_attribute("aria-expanded", "false")
+    expect(page.get_by_role("tab", name="Drift check")).to_be_visible()
 
 
 def test_every_action_is_a_command_with_label_icon_and_arguments(view: View) -> None:
