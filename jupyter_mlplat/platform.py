@@ -100,8 +100,11 @@ class Platform(LoggingConfigurable):
 
     @cached_property
     def mlflow_uri(self) -> str:
-        """MLflow's tracking URI, always absolute."""
-        return self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{self.home.mlflow_database}"
+        """MLflow's tracking URI, always absolute: a kernel and the engine have other working directories."""
+        from .services.runs.tracking import absolute_uri
+
+        named = self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+        return absolute_uri(named or f"sqlite:///{self.home.mlflow_database}")
 
     @cached_property
     def store(self) -> Store:
