@@ -14,11 +14,10 @@ export default tseslint.config(
       '@typescript-eslint/no-extraneous-class': 'off',
       'no-console': ['error', { allow: ['warn', 'error'] }],
       eqeqeq: 'error',
-      curly: 'error',
-      // Layers: types <- api <- model <- panels <- index; widgets know no api.
-      'no-restricted-imports': 'off'
+      curly: 'error'
     }
   },
+  // Layers: types <- api <- model <- panels <- index; widgets know no api.
   {
     files: ['src/widgets/**'],
     rules: {
@@ -38,7 +37,16 @@ export default tseslint.config(
     }
   },
   {
-    files: ['src/model.ts'],
+    files: ['src/panels/**'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        { patterns: [{ group: ['../index', '../commands', '../notebook', '../notify', '../status'], message: 'Panels do not know who shows them.' }] }
+      ]
+    }
+  },
+  {
+    files: ['src/model.ts', 'src/resource.ts', 'src/connection.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

@@ -99,11 +99,11 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
       icon: platformIcon,
       args: { section: { type: 'string', enum: [...SECTIONS], description: trans.__('the section to open') } },
       run: args => {
-        app.shell.activateById(panel.id);
         const section = SECTIONS.find(name => name === args.section);
         if (section) {
           panel.reveal(section satisfies SectionName);
         }
+        app.shell.activateById(panel.id);
       }
     },
     {

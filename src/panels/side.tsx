@@ -25,6 +25,9 @@ import type { Section } from './section';
 
 const STATE_KEY = 'jupyter-mlplat:panel';
 
+/** Milliseconds in which the command palette closes. */
+const AFTER_PALETTE = 100;
+
 /** Sections that are open until the user decides otherwise. */
 const OPEN: ReadonlySet<SectionName> = new Set<SectionName>(['jobs', 'runs', 'deployments']);
 
@@ -119,14 +122,27 @@ export class PlatformPanel extends SidePanel {
     void this._restore();
   }
 
-  /** Opens a section and puts the focus on its title. */
+  /** Opens a section; its title takes the focus when the panel is activated. */
   reveal(name: SectionName): void {
     const fold = this._folds.find(each => each.section.name === name);
     if (fold) {
       fold.open = true;
-      fold.focus();
+      this._wanted = fold;
       void this._save();
     }
+  }
+
+  protected override onActivateRequest(message: Message): void {
+    super.onActivateRequest(message);
+    const fold = this._wanted ?? this._folds[0];
+    this._wanted = null;
+    fold.focus();
+    // The command palette gives the focus back to the main area when it closes, which is after this.
+    window.setTimeout(() => {
+      if (this.isVisible && !this.node.contains(document.activeElement)) {
+        fold.focus();
+      }
+    }, AFTER_PALETTE);
   }
 
   protected override onAfterShow(message: Message): void {
@@ -169,6 +185,7 @@ export class PlatformPanel extends SidePanel {
 
   private readonly _state: IStateDB | null;
   private readonly _folds: ReadonlyArray<Fold>;
+  private _wanted: Fold | null = null;
   private _restored = false;
 }
 
