@@ -245,6 +245,12 @@ class View:
     lab: Lab
     errors: list[str]
 
+    def wait_until_loaded(self) -> None:
+        """JupyterLab stands, and our plugins with it."""
+        self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
+        self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.wait_for_function("() => window.jupyterapp.commands.hasCommand('mlplat:open-panel')", timeout=60_000)
+
     def execute(self, command: str, arguments: dict[str, object] | None = None) -> None:
         """Runs a command without waiting for what it opens."""
         self.page.evaluate(
@@ -286,8 +292,7 @@ def opened(browser: Browser, lab: Lab, path: str = "lab", **options: Any) -> Vie
     page.on("console", heard)
     page.on("pageerror", lambda error: view.errors.append(str(error)))
     page.goto(f"{lab.url}{path}?token={lab.token}&reset")
-    page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-    page.evaluate("() => window.jupyterapp.restored")
+    view.wait_until_loaded()
     return view
 
 

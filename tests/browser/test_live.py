@@ -70,8 +70,7 @@ def test_missing_server_extension_is_said_once(view: View) -> None:
     page = view.page
     page.route("**/mlplat/api/**", lambda route: route.fulfill(status=404, body="<html>404</html>"))
     page.reload()
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("() => window.jupyterapp.restored")
+    view.wait_until_loaded()
     view.open_panel()
     expect(page.get_by_text("The server extension is missing.")).to_have_count(1)
     expect(page.get_by_text("jupyter server extension enable jupyter_mlplat")).to_be_visible()
@@ -87,7 +86,6 @@ def test_other_version_is_said_once(view: View) -> None:
 
     page.route("**/mlplat/api/v1/status*", older)
     page.reload()
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("() => window.jupyterapp.restored")
+    view.wait_until_loaded()
     view.open_panel()
     expect(page.get_by_text("The server extension is of another version.")).to_have_count(1)

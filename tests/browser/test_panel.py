@@ -121,8 +121,7 @@ def test_sections_and_views_are_remembered(view: View) -> None:
     page.evaluate("() => window.jupyterapp.serviceManager.ready")
     page.wait_for_timeout(1_500)  # the state database saves with a delay of its own
     page.goto(page.url.split("?")[0])
-    page.wait_for_function("() => window.jupyterapp !== undefined")
-    page.evaluate("() => window.jupyterapp.restored")
+    view.wait_until_loaded()
     view.execute("mlplat:open-panel")
     expect(features).to_have_attribute("aria-expanded", "true")
     expect(runs).to_have_attribute("aria-expanded", "false")
