@@ -25,9 +25,11 @@ def run_cell(
     goes on to the notebook.
     """
     __tracebackhide__ = True
-    client = platform.runs.client()
+    platform.runs.client()  # makes MLflow's database where there is none
     import mlflow
 
+    # Where the notebook's own mlflow.log_… writes, should it have chosen another server.
+    client = mlflow.MlflowClient()
     experiment_id = None
     if experiment is not None:
         found = client.get_experiment_by_name(experiment)

@@ -201,17 +201,27 @@ class Platform(LoggingConfigurable):
 
     def wake_engine(self) -> None:
         """Make sure that an engine is alive and looks at the store now. Returns at once."""
+        from .engine_lease import EngineLease
+
+        # A process that is being killed still has its end of the pipe: only the lease says that it lives.
+        if not (self._ring() and EngineLease(self.store).holder()):
+            self._start_engine()
+
+    def _ring(self) -> bool:
+        """Write into the engine's pipe; False where nobody has the other end."""
         try:
             pipe = os.open(self.home.wake, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
-            self._start_engine()
-            return
+            return False
         try:
             os.write(pipe, b"\n")
-        except OSError:
+        except BlockingIOError:
             pass  # a full pipe wakes as well as one more byte
+        except OSError:
+            return False
         finally:
             os.close(pipe)
+        return True
 
     def _start_engine(self) -> None:
         environment = {**os.environ, "MLPLAT_HOME": str(self.home.root), "MLPLAT_DB_URL": self.store_url}

@@ -11,6 +11,7 @@ import pwd
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -96,6 +97,19 @@ def no_process_outlives_the_session(tmp_path_factory: pytest.TempPathFactory) ->
 
 
 # --- data directory and platform ------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def mlflow_forgets() -> Iterator[None]:
+    """What a test told MLflow in this process is gone with the test."""
+    yield
+    if "mlflow" in sys.modules:
+        import mlflow
+
+        while mlflow.active_run() is not None:
+            mlflow.end_run()
+        mlflow.set_tracking_uri(None)
+        mlflow.set_registry_uri(None)
 
 
 @pytest.fixture(autouse=True)

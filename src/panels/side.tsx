@@ -25,8 +25,8 @@ import type { Section } from './section';
 
 const STATE_KEY = 'jupyter-mlplat:panel';
 
-/** Milliseconds in which the command palette closes. */
-const AFTER_PALETTE = 100;
+/** Milliseconds in which JupyterLab may still move the focus after a command: its palette gives it back when it closes. */
+const SETTLES = 1000;
 
 /** Sections that are open until the user decides otherwise. */
 const OPEN: ReadonlySet<SectionName> = new Set<SectionName>(['jobs', 'runs', 'deployments']);
@@ -137,12 +137,33 @@ export class PlatformPanel extends SidePanel {
     const fold = this._wanted ?? this._folds[0];
     this._wanted = null;
     fold.focus();
-    // The command palette gives the focus back to the main area when it closes, which is after this.
-    window.setTimeout(() => {
-      if (this.isVisible && !this.node.contains(document.activeElement)) {
+    this._hold(fold);
+  }
+
+  /** Takes the focus back when something else than the user moves it out of the panel right after this. */
+  private _hold(fold: Fold): void {
+    this._release?.();
+    const back = (event: FocusEvent): void => {
+      if (this.isVisible && event.target instanceof Node && !this.node.contains(event.target)) {
         fold.focus();
       }
-    }, AFTER_PALETTE);
+    };
+    const release = (): void => {
+      window.clearTimeout(timer);
+      document.removeEventListener('focusin', back);
+      document.removeEventListener('pointerdown', release, true);
+      document.removeEventListener('keydown', release, true);
+    };
+    const timer = window.setTimeout(release, SETTLES);
+    document.addEventListener('focusin', back);
+    document.addEventListener('pointerdown', release, true);
+    document.addEventListener('keydown', release, true);
+    this._release = release;
+  }
+
+  override dispose(): void {
+    this._release?.();
+    super.dispose();
   }
 
   protected override onAfterShow(message: Message): void {
@@ -186,6 +207,7 @@ export class PlatformPanel extends SidePanel {
   private readonly _state: IStateDB | null;
   private readonly _folds: ReadonlyArray<Fold>;
   private _wanted: Fold | null = null;
+  private _release: (() => void) | null = null;
   private _restored = false;
 }
 

@@ -50,12 +50,12 @@ MAY_IMPORT = {
     "backends": GROUND,
     "runner": GROUND,
     "serving": GROUND,
-    "platform": GROUND | {"store", "services", "backends"},
+    "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
     "run_context": set(),
     # The engine, and the doors: each parses, calls a service, renders.
     "engine": PLATFORM | {"engine_lease"},
-    "engine_lease": PLATFORM,
+    "engine_lease": GROUND | {"store"},
     "kernel": PLATFORM,
     "server": PLATFORM,
     # The shell and the magics share one grammar; the demo is a user of the services like any other.

@@ -44,6 +44,7 @@ def choose_in_palette(page: Page, words: str) -> None:
     JupyterLab binds its shortcuts, and moves the focus to its launcher, some time after it says that it is
     restored; the palette closes when it loses the focus. So this tries until the palette holds.
     """
+    expect(page.locator(".jp-Launcher")).to_be_visible()
     chosen = page.locator(".lm-CommandPalette-item.lm-mod-active").filter(has_text=words)
     for _ in range(20):
         page.keyboard.press("Control+Shift+C")

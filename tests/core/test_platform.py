@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
+from jupyter_mlplat.engine import living_engine
 from jupyter_mlplat.errors import Invalid
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.platform import Platform
@@ -41,3 +44,16 @@ def test_a_backend_that_nobody_offers_is_refused_with_those_there_are(home: Home
     with pytest.raises(Invalid, match="no backend is called slurm") as refused:
         Platform(backend="slurm").make_backend()
     assert "local" in refused.value.hint
+
+
+def test_a_pipe_that_a_dying_engine_still_holds_does_not_keep_a_new_one_from_starting(platform: Platform) -> None:
+    os.mkfifo(platform.home.wake)
+    held = os.open(platform.home.wake, os.O_RDWR | os.O_NONBLOCK)  # as a killed process does until it is gone
+    try:
+        platform.wake_engine()
+        deadline = time.monotonic() + 60
+        while living_engine(platform) is None:
+            assert time.monotonic() < deadline, "no engine started"
+            time.sleep(0.05)
+    finally:
+        os.close(held)

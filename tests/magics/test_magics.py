@@ -221,3 +221,16 @@ def test_a_cell_that_ends_its_run_itself(shell: InteractiveShell, platform: Plat
     run(shell, "%%mlplat run --name own\nimport mlflow\nmlflow.end_run()\nmlflow.start_run(run_name='other')")
     found = {one.name: one.status for one in platform.runs.list().items}
     assert found == {"own": "FINISHED", "other": "FINISHED"}
+
+
+def test_a_cell_logs_where_the_notebook_has_pointed_mlflow(
+    shell: InteractiveShell, platform: Platform, tmp_path: Path
+) -> None:
+    assert platform.runs.list().items == []
+    run(shell, f"import mlflow\nmlflow.set_tracking_uri('sqlite:///{tmp_path}/other.db')")
+    run(shell, "%%mlplat run --name elsewhere --experiment cells\nmlflow.log_metric('loss', 0.5)")
+    assert platform.runs.list().items == []
+    found = run(shell, "mlflow.search_runs(experiment_names=['cells'], output_format='list')")
+    assert [(one.info.run_name, one.info.status, one.data.metrics) for one in found] == [
+        ("elsewhere", "FINISHED", {"loss": 0.5})
+    ]
