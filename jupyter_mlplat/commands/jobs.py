@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Invalid
 from .grammar import Call, Command, Stopped, argument
+from .interrupts import noticing_interrupts
 from .jobs_shown import (
     show_cells,
     show_job,
@@ -76,12 +77,13 @@ def follow(call: Call, job_id: str, *, stream: bool = False) -> Job:
     left = threading.Event()
     copier = threading.Thread(target=_copy_log, args=(call, job_id, left), name="log", daemon=True)
     try:
-        if not stream:
-            return jobs.wait(job_id, on_change=call.report.job)
-        copier.start()
-        job = jobs.wait(job_id)
-        copier.join()
-        return job
+        with noticing_interrupts() as pause:
+            if not stream:
+                return jobs.wait(job_id, on_change=call.report.job, pause=pause)
+            copier.start()
+            job = jobs.wait(job_id, pause=pause)
+            copier.join()
+            return job
     except KeyboardInterrupt:
         raise Stopped(
             f"stopped waiting; job {job_id} goes on", hint=f"cancel it: jupyter mlplat jobs cancel {job_id}"

@@ -156,10 +156,18 @@ class JobsService:
         self._wake()
         return self.get(job_id)
 
-    def wait(self, job_id: str, *, timeout: float | None = None, on_change: Callable[[Job], None] | None = None) -> Job:
+    def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None = None,
+        on_change: Callable[[Job], None] | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> Job:
         """Return the job once it has ended, or as it stands after `timeout` seconds.
 
-        `on_change` gets the job whenever something about it changed. Keeps an engine alive meanwhile.
+        `on_change` gets the job whenever something about it changed; `pause` is called with the seconds
+        between two looks. Keeps an engine alive meanwhile.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         seen, woken = None, time.monotonic()
@@ -173,7 +181,7 @@ class JobsService:
             if time.monotonic() - woken > WAKE_EVERY_S:
                 self._wake()
                 woken = time.monotonic()
-            time.sleep(0.1)
+            pause(0.1)
 
     def log(self, job_id: str, *, offset: int = 0) -> JobLog:
         """What the notebook printed, from byte `offset` on: at most 1 MiB a call, whole characters only."""
