@@ -29,7 +29,15 @@ class Home:
         """Create what is missing, readable by its owner only. Raises `Invalid` where that cannot be done."""
         try:
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.artifacts, self.jobs, self.features, self.log, self.run, self.endpoints):
+            for folder in (
+                self.artifacts,
+                self.jobs,
+                self.schedules,
+                self.features,
+                self.log,
+                self.run,
+                self.endpoints,
+            ):
                 folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise Invalid(
@@ -53,6 +61,11 @@ class Home:
     @property
     def jobs(self) -> Path:
         return self.root / "jobs"
+
+    @property
+    def schedules(self) -> Path:
+        """One folder per schedule: the notebook that runs."""
+        return self.root / "schedules"
 
     @property
     def features(self) -> Path:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Generic, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f/\\]+$")]
 """A display name: one line, no path separators."""
@@ -19,9 +19,12 @@ Slug = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([a-
 
 
 class Model(BaseModel):
-    """Base of everything below: immutable, and an unknown field is an error."""
+    """Base of everything below: immutable, and an unknown field is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    Validators are built at a model's first use, which spares the first request 0.2 s.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 T = TypeVar("T")
@@ -109,16 +112,65 @@ class Cell(Model):
     started_at: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     error: str | None = None
+    peak_rss: int | None = Field(None, description="most memory that the job's processes had together, bytes")
+    peak_gpu_memory: int | None = Field(None, description="bytes; null where no GPU was seen")
 
 
-class JobSpec(Model):
+RETRYABLE = (
+    Reason.CELL_ERROR,
+    Reason.KERNEL_DIED,
+    Reason.OUT_OF_MEMORY,
+    Reason.TIMEOUT,
+    Reason.WORKER_LOST,
+    Reason.BACKEND_UNAVAILABLE,
+)
+"""Reasons that another attempt may help."""
+
+
+class JobOptions(Model):
+    """How a job is run; a notebook's `metadata.mlplat` may hold any of these, and what is asked for wins."""
+
+    priority: int = Field(0, ge=-1000, le=1000, description="higher runs first")
+    timeout: float | None = Field(None, gt=0, description="seconds that one attempt may take")
+    cell_timeout: float | None = Field(None, gt=0, description="seconds that one cell may take")
+    deadline: float | None = Field(
+        None, gt=0, description="seconds from submission in which it ends, all retries counted"
+    )
+    retries: int = Field(0, ge=0, le=100, description="further attempts after one that failed")
+    retry_on: list[Reason] | None = Field(
+        None, description="the reasons to retry on; any that a retry can help by default"
+    )
+    retry_delay: float = Field(30.0, ge=0, le=86400, description="seconds before the first retry, doubled each time")
+
+    @field_validator("retry_on")
+    @classmethod
+    def _only_what_a_retry_helps(cls, value: list[Reason] | None) -> list[Reason] | None:
+        for reason in value or ():
+            if reason not in RETRYABLE:
+                raise ValueError(f"{reason} is no reason to retry on: one of {', '.join(RETRYABLE)}")
+        return value
+
+
+class JobSpec(JobOptions):
     """What somebody asks for when they run a notebook as a job."""
 
     notebook: str = Field(min_length=1, max_length=4096, description="path of the notebook")
     name: Name | None = Field(None, description="how lists show it; the notebook's name by default")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="values of the parameters cell")
-    timeout: float | None = Field(None, gt=0, description="seconds that one attempt may take")
-    cell_timeout: float | None = Field(None, gt=0, description="seconds that one cell may take")
+
+
+class AttemptRecord(Model):
+    """One attempt of a job."""
+
+    number: int
+    state: JobState
+    reason: Reason | None = None
+    message: str | None = None
+    claimed_at: AwareDatetime
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    run_id: str | None = None
+    peak_rss: int | None = Field(None, description="most memory that its processes had together, bytes")
 
 
 class Job(Model):
@@ -138,13 +190,123 @@ class Job(Model):
     message: str | None = Field(None, description="the reason in words, with the failing cell's error")
     run_id: str | None = Field(None, description="the MLflow run of the current attempt")
     metric: dict[str, float] = Field(default_factory=dict, description="the metric that the notebook marks as its own")
+    backend: str = "local"
+    priority: int = 0
     timeout: float | None = None
     cell_timeout: float | None = None
+    deadline_at: AwareDatetime | None = None
+    retries: int = 0
+    retry_on: list[Reason] | None = None
+    retry_delay: float = 30.0
+    failures: int = Field(0, description="attempts that ended badly so far")
+    not_before: AwareDatetime | None = Field(None, description="when a waiting retry may start")
+    retry_of: str | None = Field(None, description="the ended job that this one runs again")
+    schedule_id: str | None = None
+    scheduled_for: AwareDatetime | None = None
     cancel_requested: bool = False
+    position: int | None = Field(None, description="place in the queue, from 1; null unless queued")
+    expected_start: AwareDatetime | None = Field(None, description="an estimate, from how long such jobs took")
     cells_done: int = 0
     cells_total: int = 0
     cells: list[Cell] = Field(default_factory=list, description="empty in lists")
+    attempts: list[AttemptRecord] = Field(default_factory=list, description="empty in lists")
     folder: str = Field(description="where its output, log and exit record are")
+
+
+class ScheduleState(StrEnum):
+    """Where a schedule stands; an ended one has no instant left."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ENDED = "ended"
+
+
+class Overlap(StrEnum):
+    """What becomes of a due instant while an earlier job of the schedule has not ended."""
+
+    SKIP = "skip"
+    QUEUE = "queue"
+    ALLOW = "allow"
+    REPLACE = "replace"
+
+
+class CatchUp(StrEnum):
+    """Which instants still run that were due while no engine lived."""
+
+    SKIP = "skip"
+    LATEST = "latest"
+    ALL = "all"
+
+
+class OccurrenceState(StrEnum):
+    """What became of a due instant."""
+
+    RAN = "ran"
+    CAUGHT_UP = "caught_up"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+
+
+class When(Model):
+    """When a schedule is due, by one of `cron`, `every` and `at`, and what it does when things get in the way."""
+
+    cron: str | None = Field(None, max_length=200, description="five fields: minute hour day month weekday")
+    timezone: str = Field("UTC", max_length=64, description="IANA zone in which cron is read, like Europe/Berlin")
+    every: float | None = Field(None, ge=1, le=366 * 86400, description="seconds between two instants")
+    at: AwareDatetime | None = Field(None, description="one instant")
+    overlap: Overlap = Field(Overlap.QUEUE, description="while an earlier job of it has not ended")
+    catch_up: CatchUp = Field(CatchUp.LATEST, description="instants that were due while nothing could run them")
+    catch_up_limit: int = Field(100, ge=1, le=1000, description="with catch_up all, at most so many of the newest")
+    max_lateness: float | None = Field(None, gt=0, description="seconds after which an instant is missed")
+
+
+class ScheduleSpec(JobSpec, When):
+    """A notebook, what its jobs are asked for, and when."""
+
+
+class ScheduleChange(JobOptions, When):
+    """What to change of a schedule; what is absent stays as it is."""
+
+    name: Name | None = None
+    parameters: dict[str, JsonValue] | None = None
+
+
+class Occurrence(Model):
+    """What became of one due instant: each has exactly one."""
+
+    scheduled_for: AwareDatetime
+    state: OccurrenceState
+    reason: str | None = None
+    job_id: str | None = None
+    decided_at: AwareDatetime
+
+
+class Schedule(Model):
+    """A notebook that runs at certain instants, as it was when it was scheduled or last promoted."""
+
+    id: str
+    name: str
+    owner: str
+    state: ScheduleState
+    revision: int
+    notebook: str
+    parameters: dict[str, JsonValue]
+    options: JobOptions
+    when: When
+    next_at: AwareDatetime | None = None
+    last: Occurrence | None = Field(None, description="the newest occurrence")
+    edited: bool | None = Field(
+        None, description="the notebook has other code than what runs; null where it was not looked at or is gone"
+    )
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
+
+
+class FireTime(Model):
+    """A future instant, in UTC and in the schedule's zone."""
+
+    utc: AwareDatetime
+    local: str = Field(description="ISO 8601 with the zone's offset")
 
 
 class JobLog(Model):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .services.drift import DriftService
     from .services.features import FeaturesService
     from .services.gpus import GPUsService
-    from .services.jobs import JobsService
+    from .services.jobs import JobsService, SchedulesService
     from .services.runs import RunsService
     from .store import Store
 
@@ -62,6 +62,9 @@ class Platform(LoggingConfigurable):
     gpu_source = Unicode("nvml", help="What knows the GPUs of this machine: nvml.").tag(config=True)
     owner = Unicode(help="Whom new rows belong to. Default: JUPYTERHUB_USER, else the login.").tag(config=True)
     max_parallel_jobs = Integer(0, help="Jobs that run at the same time; 0 means one per CPU.").tag(config=True)
+    max_parallel_jobs_per_user = Integer(0, help="Jobs of one owner that run at the same time; 0 means no bound.").tag(
+        config=True
+    )
     idle_seconds = Float(600.0, help="The engine leaves after this many seconds with nothing to do.").tag(config=True)
     groups = Dict(help="Group name -> list of users.").tag(config=True)
 
@@ -112,6 +115,11 @@ class Platform(LoggingConfigurable):
 
         return Store(self.store_url)
 
+    @property
+    def slots(self) -> int:
+        """How many jobs run at the same time."""
+        return self.max_parallel_jobs or os.cpu_count() or 1
+
     # --- plug points ------------------------------------------------------------------------
 
     def make_backend(self) -> Backend:
@@ -155,7 +163,13 @@ class Platform(LoggingConfigurable):
     def jobs(self) -> JobsService:
         from .services.jobs import JobsService
 
-        return JobsService(self.store, self.home, self.clock, self.wake_engine)
+        return JobsService(self.store, self.home, self.clock, self.wake_engine, backend=self.backend, slots=self.slots)
+
+    @cached_property
+    def schedules(self) -> SchedulesService:
+        from .services.jobs import SchedulesService
+
+        return SchedulesService(self.store, self.home, self.clock, self.jobs, self.wake_engine)
 
     @cached_property
     def deployments(self) -> DeploymentsService:

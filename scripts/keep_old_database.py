@@ -60,6 +60,42 @@ def fill(store: Store) -> None:
                 )
             )
         transaction.connection.execute(
+            insert(tables.attempts).values(
+                job_id=2,
+                number=2,
+                state="failed",
+                reason="cell_error",
+                claimed_at=at(2),
+                run_id="f" * 32,
+                run_closed=True,
+            )
+        )
+        transaction.connection.execute(
+            insert(tables.schedules).values(
+                name="nächtlich",
+                owner="ana",
+                state="active",
+                notebook="/data/notebooks/träin's.ipynb",
+                notebook_hash="0" * 64,
+                folder="/data/mlplat/schedules/1",
+                job={"parameters": {"lr": 0.01}, "options": {"retries": 1}},
+                cron="30 2 * * *",
+                timezone="Europe/Berlin",
+                starts_at=at(1),
+                overlap="queue",
+                catch_up="latest",
+                catch_up_limit=100,
+                next_at=at(60),
+                created_at=at(1),
+                updated_at=at(1),
+            )
+        )
+        transaction.connection.execute(
+            insert(tables.occurrences).values(
+                schedule_id=1, scheduled_for=at(2), state="ran", job_id=2, decided_at=at(2)
+            )
+        )
+        transaction.connection.execute(
             insert(tables.deployments).values(
                 name="digits",
                 owner="ben",

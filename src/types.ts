@@ -55,20 +55,66 @@ export interface Cell {
   readonly started_at: string | null;
   readonly ended_at: string | null;
   readonly error: string | null;
+  /** most memory that the job's processes had together, bytes */
+  readonly peak_rss: number | null;
+  /** bytes; null where no GPU was seen */
+  readonly peak_gpu_memory: number | null;
+}
+
+/** How a job is run; a notebook's `metadata.mlplat` may hold any of these, and what is asked for wins. */
+export interface JobOptions {
+  /** higher runs first */
+  readonly priority: number;
+  /** seconds that one attempt may take */
+  readonly timeout: number | null;
+  /** seconds that one cell may take */
+  readonly cell_timeout: number | null;
+  /** seconds from submission in which it ends, all retries counted */
+  readonly deadline: number | null;
+  /** further attempts after one that failed */
+  readonly retries: number;
+  /** the reasons to retry on; any that a retry can help by default */
+  readonly retry_on: ReadonlyArray<Reason> | null;
+  /** seconds before the first retry, doubled each time */
+  readonly retry_delay: number;
 }
 
 /** What somebody asks for when they run a notebook as a job. */
 export interface JobSpec {
+  /** higher runs first */
+  readonly priority?: number;
+  /** seconds that one attempt may take */
+  readonly timeout?: number | null;
+  /** seconds that one cell may take */
+  readonly cell_timeout?: number | null;
+  /** seconds from submission in which it ends, all retries counted */
+  readonly deadline?: number | null;
+  /** further attempts after one that failed */
+  readonly retries?: number;
+  /** the reasons to retry on; any that a retry can help by default */
+  readonly retry_on?: ReadonlyArray<Reason> | null;
+  /** seconds before the first retry, doubled each time */
+  readonly retry_delay?: number;
   /** path of the notebook */
   readonly notebook: string;
   /** how lists show it; the notebook's name by default */
   readonly name?: string | null;
   /** values of the parameters cell */
   readonly parameters?: Readonly<Record<string, JSONValue>>;
-  /** seconds that one attempt may take */
-  readonly timeout?: number | null;
-  /** seconds that one cell may take */
-  readonly cell_timeout?: number | null;
+}
+
+/** One attempt of a job. */
+export interface AttemptRecord {
+  readonly number: number;
+  readonly state: JobState;
+  readonly reason: Reason | null;
+  readonly message: string | null;
+  readonly claimed_at: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly run_id: string | null;
+  /** most memory that its processes had together, bytes */
+  readonly peak_rss: number | null;
 }
 
 /** One execution of a notebook: the record that cannot lie. */
@@ -91,15 +137,193 @@ export interface Job {
   readonly run_id: string | null;
   /** the metric that the notebook marks as its own */
   readonly metric: Readonly<Record<string, number>>;
+  readonly backend: string;
+  readonly priority: number;
   readonly timeout: number | null;
   readonly cell_timeout: number | null;
+  readonly deadline_at: string | null;
+  readonly retries: number;
+  readonly retry_on: ReadonlyArray<Reason> | null;
+  readonly retry_delay: number;
+  /** attempts that ended badly so far */
+  readonly failures: number;
+  /** when a waiting retry may start */
+  readonly not_before: string | null;
+  /** the ended job that this one runs again */
+  readonly retry_of: string | null;
+  readonly schedule_id: string | null;
+  readonly scheduled_for: string | null;
   readonly cancel_requested: boolean;
+  /** place in the queue, from 1; null unless queued */
+  readonly position: number | null;
+  /** an estimate, from how long such jobs took */
+  readonly expected_start: string | null;
   readonly cells_done: number;
   readonly cells_total: number;
   /** empty in lists */
   readonly cells: ReadonlyArray<Cell>;
+  /** empty in lists */
+  readonly attempts: ReadonlyArray<AttemptRecord>;
   /** where its output, log and exit record are */
   readonly folder: string;
+}
+
+/** Where a schedule stands; an ended one has no instant left. */
+export type ScheduleState =
+  | 'active'
+  | 'paused'
+  | 'ended';
+
+/** What becomes of a due instant while an earlier job of the schedule has not ended. */
+export type Overlap =
+  | 'skip'
+  | 'queue'
+  | 'allow'
+  | 'replace';
+
+/** Which instants still run that were due while no engine lived. */
+export type CatchUp =
+  | 'skip'
+  | 'latest'
+  | 'all';
+
+/** What became of a due instant. */
+export type OccurrenceState =
+  | 'ran'
+  | 'caught_up'
+  | 'skipped'
+  | 'missed';
+
+/** When a schedule is due, by one of `cron`, `every` and `at`, and what it does when things get in the way. */
+export interface When {
+  /** five fields: minute hour day month weekday */
+  readonly cron: string | null;
+  /** IANA zone in which cron is read, like Europe/Berlin */
+  readonly timezone: string;
+  /** seconds between two instants */
+  readonly every: number | null;
+  /** one instant */
+  readonly at: string | null;
+  /** while an earlier job of it has not ended */
+  readonly overlap: Overlap;
+  /** instants that were due while nothing could run them */
+  readonly catch_up: CatchUp;
+  /** with catch_up all, at most so many of the newest */
+  readonly catch_up_limit: number;
+  /** seconds after which an instant is missed */
+  readonly max_lateness: number | null;
+}
+
+/** A notebook, what its jobs are asked for, and when. */
+export interface ScheduleSpec {
+  /** five fields: minute hour day month weekday */
+  readonly cron?: string | null;
+  /** IANA zone in which cron is read, like Europe/Berlin */
+  readonly timezone?: string;
+  /** seconds between two instants */
+  readonly every?: number | null;
+  /** one instant */
+  readonly at?: string | null;
+  /** while an earlier job of it has not ended */
+  readonly overlap?: Overlap;
+  /** instants that were due while nothing could run them */
+  readonly catch_up?: CatchUp;
+  /** with catch_up all, at most so many of the newest */
+  readonly catch_up_limit?: number;
+  /** seconds after which an instant is missed */
+  readonly max_lateness?: number | null;
+  /** higher runs first */
+  readonly priority?: number;
+  /** seconds that one attempt may take */
+  readonly timeout?: number | null;
+  /** seconds that one cell may take */
+  readonly cell_timeout?: number | null;
+  /** seconds from submission in which it ends, all retries counted */
+  readonly deadline?: number | null;
+  /** further attempts after one that failed */
+  readonly retries?: number;
+  /** the reasons to retry on; any that a retry can help by default */
+  readonly retry_on?: ReadonlyArray<Reason> | null;
+  /** seconds before the first retry, doubled each time */
+  readonly retry_delay?: number;
+  /** path of the notebook */
+  readonly notebook: string;
+  /** how lists show it; the notebook's name by default */
+  readonly name?: string | null;
+  /** values of the parameters cell */
+  readonly parameters?: Readonly<Record<string, JSONValue>>;
+}
+
+/** What to change of a schedule; what is absent stays as it is. */
+export interface ScheduleChange {
+  /** five fields: minute hour day month weekday */
+  readonly cron: string | null;
+  /** IANA zone in which cron is read, like Europe/Berlin */
+  readonly timezone: string;
+  /** seconds between two instants */
+  readonly every: number | null;
+  /** one instant */
+  readonly at: string | null;
+  /** while an earlier job of it has not ended */
+  readonly overlap: Overlap;
+  /** instants that were due while nothing could run them */
+  readonly catch_up: CatchUp;
+  /** with catch_up all, at most so many of the newest */
+  readonly catch_up_limit: number;
+  /** seconds after which an instant is missed */
+  readonly max_lateness: number | null;
+  /** higher runs first */
+  readonly priority: number;
+  /** seconds that one attempt may take */
+  readonly timeout: number | null;
+  /** seconds that one cell may take */
+  readonly cell_timeout: number | null;
+  /** seconds from submission in which it ends, all retries counted */
+  readonly deadline: number | null;
+  /** further attempts after one that failed */
+  readonly retries: number;
+  /** the reasons to retry on; any that a retry can help by default */
+  readonly retry_on: ReadonlyArray<Reason> | null;
+  /** seconds before the first retry, doubled each time */
+  readonly retry_delay: number;
+  readonly name: string | null;
+  readonly parameters: Readonly<Record<string, JSONValue>> | null;
+}
+
+/** What became of one due instant: each has exactly one. */
+export interface Occurrence {
+  readonly scheduled_for: string;
+  readonly state: OccurrenceState;
+  readonly reason: string | null;
+  readonly job_id: string | null;
+  readonly decided_at: string;
+}
+
+/** A notebook that runs at certain instants, as it was when it was scheduled or last promoted. */
+export interface Schedule {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly state: ScheduleState;
+  readonly revision: number;
+  readonly notebook: string;
+  readonly parameters: Readonly<Record<string, JSONValue>>;
+  readonly options: JobOptions;
+  readonly when: When;
+  readonly next_at: string | null;
+  /** the newest occurrence */
+  readonly last: Occurrence | null;
+  /** the notebook has other code than what runs; null where it was not looked at or is gone */
+  readonly edited: boolean | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** A future instant, in UTC and in the schedule's zone. */
+export interface FireTime {
+  readonly utc: string;
+  /** ISO 8601 with the zone's offset */
+  readonly local: string;
 }
 
 /** The text that a job printed; `offset` is where the next read continues. */

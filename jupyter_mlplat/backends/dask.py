@@ -192,7 +192,13 @@ class DaskBackend(LoggingConfigurable):
                     Path(attempt.folder).mkdir(parents=True, exist_ok=True)
                     (Path(attempt.folder) / file).write_text(text, encoding="utf-8")
         elif self.carries_files:
-            record = {"state": "lost", "reason": "worker_lost", "message": f"its worker was lost ({future.status})"}
+            # Nobody can say that its processes are gone: a retry waits until they must be.
+            record = {
+                "state": "lost",
+                "reason": "worker_lost",
+                "message": f"its worker was lost ({future.status})",
+                "unreachable": True,
+            }
         else:
             record = task.settle(Path(attempt.folder), attempt.key)
         self._deliver(Report(attempt.key, "lost" if record["state"] == "lost" else "ended", record))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import deployments, drift, features, gpus, jobs, jobs_shown, models, runs, whole
+from . import deployments, drift, features, gpus, jobs, jobs_shown, models, runs, schedules, whole
 from .blocks import Block
 from .grammar import Absent, Grammar
 
 ABSENT = Absent(
-    nouns=frozenset({"schedules", "sweeps", "pipelines", "kernels"}),
+    nouns=frozenset({"sweeps", "pipelines", "kernels"}),
     verbs={
-        "jobs": frozenset({"retry", "delete"}),
+        "schedules": frozenset({"apply", "import"}),
         "runs": frozenset({"compare", "diff"}),
         "models": frozenset({"alias", "promote"}),
         "deployments": frozenset({"update", "traffic", "promote", "rollback"}),
@@ -21,9 +21,7 @@ ABSENT = Absent(
         "gpus": frozenset({"acquire", "release"}),
     },
     options={
-        "jobs run": frozenset(
-            {"--gpus", "--gpu-memory", "--deadline", "--priority", "--retries", "--secret", "--notify"}
-        ),
+        "jobs run": frozenset({"--gpus", "--gpu-memory", "--secret", "--notify"}),
     },
 )
 """What the public contract names and a later version brings."""
@@ -32,6 +30,7 @@ GRAMMAR = Grammar(
     [
         *whole.COMMANDS,
         *jobs.COMMANDS,
+        *schedules.COMMANDS,
         *runs.COMMANDS,
         *models.COMMANDS,
         *deployments.COMMANDS,
@@ -44,6 +43,7 @@ GRAMMAR = Grammar(
 
 SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
     "Job": jobs_shown.show_job,
+    "Schedule": schedules.show_schedule,
     "JobLog": jobs_shown.show_log,
     "Run": runs.show_run,
     "RunDetail": runs.show_run,

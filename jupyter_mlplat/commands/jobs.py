@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Invalid
+from ..errors import Conflict, Invalid
 from .grammar import Call, Command, Stopped, argument
 from .interrupts import noticing_interrupts
 from .jobs_shown import (
     show_cells,
+    show_deleted,
     show_job,
     show_jobs,
     show_log,
@@ -21,7 +22,7 @@ from .jobs_shown import (
     show_schema,
     show_submitted,
 )
-from .values import build, count, existing_file, read_mapping, seconds, split_pair
+from .values import build, count, existing_file, read_mapping, seconds, split_pair, words
 
 if TYPE_CHECKING:
     from ..models import Job, JobLog, Page
@@ -30,6 +31,22 @@ FOLLOW_S = 0.25
 
 JOB_ID = argument("id", metavar="ID", help="the job's id, as `jobs list` shows it")
 NOTEBOOK = argument("notebook", metavar="NB", help="path of the notebook")
+GIVEN = ("name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay")
+JOB_ARGUMENTS = (
+    NOTEBOOK,
+    argument("-p", "--parameter", action="append", metavar="NAME=VALUE", help="value of a parameter"),
+    argument("-f", "--file", metavar="FILE", help="parameters as JSON or YAML; -p wins"),
+    argument("--name", metavar="N", help="how lists show it (the notebook's name)"),
+    argument("--timeout", type=seconds, metavar="TIME", help="how long an attempt may take: 2h, 10m, 30s"),
+    argument("--cell-timeout", type=seconds, metavar="TIME", help="how long a cell may take"),
+    argument("--deadline", type=seconds, metavar="TIME", help="how long it may take from submission, with all retries"),
+    argument("--priority", type=int, metavar="N", help="higher runs first (0)"),
+    argument("--retries", type=int, metavar="N", help="further attempts after one that failed (0)"),
+    argument("--retry-delay", type=seconds, metavar="TIME", help="before the first retry; doubles each time (30s)"),
+    argument("--retry-on", action="append", metavar="REASON", help="retry on these reasons only"),
+)
+"""A notebook, and how it is run."""
+
 LISTING = (
     argument("--limit", type=count, default=50, metavar="N", help="at most this many (50)"),
     argument("--after", metavar="CURSOR", help="go on where the list before ended: its `next`"),
@@ -40,21 +57,25 @@ def run(call: Call) -> Job:
     from ..models import JobSpec
 
     args = call.args
-    notebook = existing_file(args.notebook, "the notebook", field="notebook")
-    parameters = _parameters(call, notebook)
-    spec = build(
-        JobSpec,
-        notebook=str(notebook),
-        name=args.name,
-        parameters=parameters,
-        timeout=args.timeout,
-        cell_timeout=args.cell_timeout,
-    )
+    spec = build(JobSpec, **job_fields(call))
     job = call.platform.jobs.submit(spec, owner=call.platform.user)
     if args.wait or args.stream:
         call.report.note(f"job {job.id} is {job.state}")
         return follow(call, job.id, stream=args.stream)
     return job
+
+
+def job_fields(call: Call) -> dict[str, Any]:
+    """What a job is asked for, from `JOB_ARGUMENTS`: only what the user gave, so that the notebook's own stays."""
+    args = call.args
+    notebook = existing_file(args.notebook, "the notebook", field="notebook")
+    fields = {
+        "notebook": str(notebook),
+        "parameters": _parameters(call, notebook),
+        "retry_on": words(args.retry_on),
+        **{name: getattr(args, name) for name in GIVEN},
+    }
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _parameters(call: Call, notebook: Path) -> dict[str, Any]:
@@ -108,11 +129,29 @@ def _copy_log(call: Call, job_id: str, left: threading.Event) -> None:
 def list_jobs(call: Call) -> Page[Job]:
     args = call.args
     owner = call.platform.user if args.mine else None
-    return call.platform.jobs.list(limit=args.limit, after=args.after, state=args.state, owner=owner)
+    return call.platform.jobs.list(
+        limit=args.limit, after=args.after, state=args.state, owner=owner, schedule=args.schedule
+    )
 
 
 def show(call: Call) -> Job:
     return call.platform.jobs.get(call.args.id)
+
+
+def retry(call: Call) -> Job:
+    job = call.platform.jobs.retry(call.args.id, owner=call.platform.user)
+    if call.args.wait or call.args.stream:
+        call.report.note(f"job {job.id} is {job.state}")
+        return follow(call, job.id, stream=call.args.stream)
+    return job
+
+
+def delete(call: Call) -> Job:
+    job = call.platform.jobs.get(call.args.id)
+    question = f"Delete job {job.id} ({job.name})? Its record, output and log are lost; its MLflow run stays."
+    if not call.args.yes and not call.report.confirm(question):
+        raise Conflict(f"job {job.id} was not deleted", hint="say yes, or give --yes")
+    return call.platform.jobs.delete(job.id)
 
 
 def cancel(call: Call) -> Job:
@@ -195,12 +234,7 @@ COMMANDS = [
     Command(
         "jobs", "run", "run a notebook as a job", run, show_submitted,
         (
-            NOTEBOOK,
-            argument("-p", "--parameter", action="append", metavar="NAME=VALUE", help="value of a parameter"),
-            argument("-f", "--file", metavar="FILE", help="parameters as JSON or YAML; -p wins"),
-            argument("--name", metavar="N", help="how lists show the job (the notebook's name)"),
-            argument("--timeout", type=seconds, metavar="TIME", help="how long an attempt may take: 2h, 10m, 30s"),
-            argument("--cell-timeout", type=seconds, metavar="TIME", help="how long a cell may take"),
+            *JOB_ARGUMENTS,
             argument("--wait", action="store_true", help="wait until it has ended; the exit status is the job's"),
             argument("--stream", action="store_true", help="wait, and copy the job's log to stderr as it grows"),
         ),
@@ -212,6 +246,7 @@ COMMANDS = [
         (
             *LISTING,
             argument("--state", metavar="STATE", help="only those in this state"),
+            argument("--schedule", metavar="ID", help="only those of this schedule"),
             argument("--mine", action="store_true", help="only your own"),
         ),
     ),
@@ -220,6 +255,16 @@ COMMANDS = [
         "jobs", "cancel", "end a job", cancel, show_submitted,
         (JOB_ID, argument("--wait", action="store_true", help="wait until it has ended")),
     ),
+    Command(
+        "jobs", "retry", "run an ended job once more, as a new job", retry, show_submitted,
+        (
+            JOB_ID,
+            argument("--wait", action="store_true", help="wait until it has ended; the exit status is the job's"),
+            argument("--stream", action="store_true", help="wait, and copy the job's log to stderr as it grows"),
+        ),
+        job_outcome,
+    ),
+    Command("jobs", "delete", "delete an ended job, its output and its log", delete, show_deleted, (JOB_ID,)),
     Command(
         "jobs", "logs", "what a job printed", logs, show_log,
         (JOB_ID, argument("--follow", action="store_true", help="go on until the job has ended")),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from .blocks import Block, Facts, Seconds, State, Table, Text, Value, written
+from .blocks import Block, Bytes, Facts, Seconds, State, Table, Text, Value, written
 
 if TYPE_CHECKING:
-    from ..models import Job, JobLog, Page
+    from ..models import AttemptRecord, Job, JobLog, Page
 
 
 def took(job: Job) -> Seconds | None:
@@ -62,7 +62,15 @@ def show_job(job: Job) -> list[Block]:
         ("reason", job.reason and str(job.reason)),
         ("message", job.message),
         ("notebook", job.notebook),
-        ("attempt", job.attempt or None),
+        ("attempt", _attempt(job)),
+        ("position", job.position),
+        ("expected", job.expected_start),
+        ("retry after", job.not_before),
+        ("deadline", job.deadline_at),
+        ("priority", job.priority or None),
+        ("retry of", job.retry_of),
+        ("schedule", job.schedule_id),
+        ("due", job.scheduled_for),
         ("cells", f"{job.cells_done} of {job.cells_total}" if job.cells_total else None),
         ("parameters", ", ".join(f"{name}={value!r}" for name, value in job.parameters.items()) or None),
         ("submitted", job.submitted_at),
@@ -75,7 +83,31 @@ def show_job(job: Job) -> list[Block]:
     blocks: list[Block] = [Facts(facts)]
     if job.cells and job.attempt:
         blocks += show_cells({"items": job.cells})
+    if len(job.attempts) > 1:
+        rows: list[list[Value]] = [
+            [one.number, State(one.state), one.claimed_at, _length(one), one.run_id, _last_line(one.message)]
+            for one in job.attempts
+        ]
+        blocks.append(Table(["attempt", "state", "began", "took", "run", "message"], rows))
     return blocks
+
+
+def _attempt(job: Job) -> str | None:
+    if not job.attempt:
+        return None
+    return f"{job.attempt} (at most {job.retries + 1} that fail)" if job.retries else str(job.attempt)
+
+
+def _length(one: AttemptRecord) -> Seconds | None:
+    return Seconds((one.ended_at - one.started_at).total_seconds()) if one.ended_at and one.started_at else None
+
+
+def _last_line(text: str | None) -> str:
+    return (text or "").strip().rpartition("\n")[2]
+
+
+def show_deleted(job: Job) -> list[Block]:
+    return [Text(f"job {job.id} is deleted")]
 
 
 def show_submitted(job: Job) -> list[Block]:
@@ -88,9 +120,11 @@ def show_cells(answer: dict[str, Any]) -> list[Block]:
     rows: list[list[Value]] = []
     for cell in answer["items"]:
         took_s = ((cell.ended_at or datetime.now(UTC)) - cell.started_at).total_seconds() if cell.started_at else None
-        error = (cell.error or "").strip().rpartition("\n")[2]
-        rows.append([cell.index, State(cell.state), None if took_s is None else Seconds(took_s), error])
-    return [Table(["cell", "state", "took", "error"], rows, empty="The notebook has no code cells.")]
+        peak = None if cell.peak_rss is None else Bytes(cell.peak_rss)
+        rows.append(
+            [cell.index, State(cell.state), None if took_s is None else Seconds(took_s), peak, _last_line(cell.error)]
+        )
+    return [Table(["cell", "state", "took", "memory", "error"], rows, empty="The notebook has no code cells.")]
 
 
 def show_log(log: JobLog) -> list[Block]:

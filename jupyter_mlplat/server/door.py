@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SERVICES = ("jobs", "runs", "deployments", "features", "drift", "gpus")
+SERVICES = ("jobs", "schedules", "runs", "deployments", "features", "drift", "gpus")
 BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
 
@@ -49,20 +49,24 @@ class Door:
         return await asyncio.shield(self._loading)
 
     def load(self) -> Platform:
-        """The same from a thread: the configuration is read, the store opened, every service made."""
+        """The same from a thread: the configuration is read, the store opened; services are made beside it."""
         with self._lock:
             if self._loaded is None:
                 from ..platform import Platform
 
                 platform = Platform.load()
                 platform.store  # noqa: B018
-                for name in SERVICES:
-                    try:
-                        getattr(platform, name)
-                    except Exception as error:  # noqa: BLE001 - whoever asks for that noun gets it; the others work
-                        self._log.warning("mlplat: %s cannot be used: %s", name, error)
+                self._threads.submit(self._make_services, platform)
                 self._loaded = platform
             return self._loaded
+
+    def _make_services(self, platform: Platform) -> None:
+        """Import what the nouns need before somebody asks for them: an import on the event loop holds it up."""
+        for name in SERVICES:
+            try:
+                getattr(platform, name)
+            except Exception as error:  # noqa: BLE001 - whoever asks for that noun gets it; the others work
+                self._log.warning("mlplat: %s cannot be used: %s", name, error)
 
     async def call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a blocking method in a thread."""

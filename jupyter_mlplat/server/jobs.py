@@ -25,8 +25,8 @@ class JobsHandler(Handler):
     @authorized("read")
     async def get(self) -> None:
         limit, after = self.paging()
-        state, owner = self.query("state"), self.query("owner")
-        self.reply(await self.call(self.platform.jobs.list, limit=limit, after=after, state=state, owner=owner))
+        wanted = {name: self.query(name) for name in ("state", "owner", "schedule")}
+        self.reply(await self.call(self.platform.jobs.list, limit=limit, after=after, **wanted))
 
     @web.authenticated
     @authorized("execute")
@@ -49,6 +49,23 @@ class JobHandler(Handler):
     @authorized("read")
     async def get(self, id: str) -> None:
         self.reply(await self.call(self.platform.jobs.get, id))
+
+    @web.authenticated
+    @authorized("write")
+    async def delete(self, id: str) -> None:
+        self.reply(await self.call(self.platform.jobs.delete, id))
+
+
+class JobRetryHandler(Handler):
+    """An ended job once more, as a new job."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("execute")
+    async def post(self, id: str) -> None:
+        job = await self.call(self.platform.jobs.retry, id, owner=self.owner)
+        self.reply(job, status=201, location=f"/jobs/{job.id}")
 
 
 class JobCancelHandler(Handler):
@@ -148,7 +165,9 @@ ROUTES = [
         "/jobs",
         JobsHandler,
         {
-            "get": Operation("Jobs, newest first", response="Page[Job]", query=("limit", "after", "state", "owner")),
+            "get": Operation(
+                "Jobs, newest first", response="Page[Job]", query=("limit", "after", "state", "owner", "schedule")
+            ),
             "post": Operation(
                 "Run a notebook as a job",
                 request="JobSpec",
@@ -159,7 +178,19 @@ ROUTES = [
             ),
         },
     ),
-    Route("/jobs/{id}", JobHandler, {"get": Operation("One job with its cells", response="Job")}),
+    Route(
+        "/jobs/{id}",
+        JobHandler,
+        {
+            "get": Operation("One job with its cells and attempts", response="Job"),
+            "delete": Operation("Delete an ended job and its folder", response="Job", errors=(409,)),
+        },
+    ),
+    Route(
+        "/jobs/{id}/retry",
+        JobRetryHandler,
+        {"post": Operation("Run an ended job once more, as a new job", response="Job", status=201, errors=(409,))},
+    ),
     Route(
         "/jobs/{id}/cancel",
         JobCancelHandler,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from . import deployments, drift, features, gpus, jobs, runs, status
+from . import deployments, drift, features, gpus, jobs, runs, schedules, status
 from .base import PREFIX
 
 ROUTES = [
     *jobs.ROUTES,
+    *schedules.ROUTES,
     *runs.ROUTES,
     *deployments.ROUTES,
     *features.ROUTES,

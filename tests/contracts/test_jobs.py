@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from sqlalchemy import func, select
 
 from jupyter_mlplat.errors import Conflict, Invalid, MLPlatError, NotFound
@@ -18,35 +15,6 @@ from jupyter_mlplat.platform import SystemClock
 from jupyter_mlplat.protocols import Report
 from jupyter_mlplat.services.jobs import JobQueue, JobsService
 from jupyter_mlplat.store import Store, tables
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, home: Home) -> Iterator[Store]:
-    url = f"sqlite:///{home.database}" if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
-    made = Store(url)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def jobs(store: Store, home: Home) -> JobsService:
-    return JobsService(store, home, SystemClock(), lambda: None)
-
-
-@pytest.fixture
-def queue(store: Store) -> JobQueue:
-    return JobQueue(store, SystemClock())
-
-
-@pytest.fixture
-def notebook(tmp_path: Path) -> Path:
-    parameters = new_code_cell("x: int = 1  # how many", metadata={"tags": ["parameters"]})
-    made = new_notebook(cells=[new_markdown_cell("# words"), parameters, new_code_cell("print(x)")])
-    made.cells[2].outputs = [nbformat.v4.new_output("stream", text="an old output")]
-    made.metadata["mlplat"] = {"metric": "auc"}
-    path = tmp_path / "train.ipynb"
-    nbformat.write(made, path)
-    return path
 
 
 def ended(state: str = "succeeded", **fields: object) -> dict[str, object]:
@@ -164,8 +132,10 @@ def test_the_record_of_an_attempt_from_claim_to_end(jobs: JobsService, queue: Jo
     after = jobs.get(job.id)
     assert (after.state, after.reason, after.message) == ("failed", Reason.KERNEL_DIED, "the kernel died")
     assert [cell.state for cell in after.cells] == ["ok", "kernel_died"]  # nothing is shown running
-    assert [row["id"] for row in queue.unclosed()] == [int(job.id)]
-    queue.close_run(int(job.id), {"auc": 0.9, "loss": 1.0})
+    (attempt,) = after.attempts
+    assert (attempt.number, attempt.state, attempt.reason, attempt.run_id) == (1, "failed", "kernel_died", "run-1")
+    assert queue.unclosed() == [claim.key]
+    queue.close_run(claim.key, {"auc": 0.9, "loss": 1.0})
     assert jobs.get(job.id).metric == {"auc": 0.9}
     assert queue.unclosed() == []
 

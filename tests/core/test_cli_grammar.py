@@ -79,17 +79,13 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["schedules", "create", "nb.ipynb", "--cron", "0 6 * * *"], "schedules"),
+        (["schedules", "apply", "folder"], "schedules apply"),
+        (["schedules", "import", "scheduler.sqlite"], "schedules import"),
         (["sweeps", "run", "nb.ipynb"], "sweeps"),
         (["pipelines", "run", "file.yaml"], "pipelines"),
         (["kernels", "list"], "kernels"),
-        (["jobs", "retry", "1"], "jobs retry"),
-        (["jobs", "delete", "1", "--yes"], "jobs delete"),
         (["jobs", "run", "nb.ipynb", "--gpus", "1"], "jobs run --gpus"),
         (["jobs", "run", "nb.ipynb", "--gpu-memory=16G"], "jobs run --gpu-memory"),
-        (["jobs", "run", "nb.ipynb", "--retries", "3"], "jobs run --retries"),
-        (["jobs", "run", "nb.ipynb", "--priority", "3"], "jobs run --priority"),
-        (["jobs", "run", "nb.ipynb", "--deadline", "3h"], "jobs run --deadline"),
         (["jobs", "run", "nb.ipynb", "--secret", "A=env:B"], "jobs run --secret"),
         (["jobs", "run", "nb.ipynb", "--notify", "x"], "jobs run --notify"),
         (["runs", "compare", "a", "b"], "runs compare"),
@@ -121,8 +117,16 @@ def test_words_of_a_later_version_are_refused_and_named(
     [
         (["jbos"], "there is no command 'jbos'", "did you mean jobs?"),
         (["qqq"], "there is no command 'qqq'", "see jupyter mlplat --help"),
-        (["jobs"], "jobs needs a verb", "one of run, list, show, cancel, logs, cells, output, watch, schema"),
-        (["jobs", "--json"], "jobs needs a verb", "one of run, list, show, cancel, logs, cells, output, watch, schema"),
+        (
+            ["jobs"],
+            "jobs needs a verb",
+            "one of run, list, show, cancel, retry, delete, logs, cells, output, watch, schema",
+        ),
+        (
+            ["jobs", "--json"],
+            "jobs needs a verb",
+            "one of run, list, show, cancel, retry, delete, logs, cells, output, watch, schema",
+        ),
         (["jobs", "shwo"], "jobs has no verb 'shwo'", "did you mean show?"),
         (
             ["jobs", "show"],

@@ -1,22 +1,29 @@
-"""The engine's side of jobs: claim, report, end. Every write is a compare-and-set on the attempt."""
+"""The engine's side of jobs: claim, report, end, retry. Every write is a compare-and-set on the attempt."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
 
-from ...models import CellState, JobState, Reason
+from ...models import RETRYABLE, CellState, JobState, Reason
 from ...protocols import Attempt, Clock, Report
 from ...store import Store, Transaction, tables
 from .rows import SUBMITTED, sources_of
 
 DONE = (CellState.OK.value, CellState.SKIPPED.value)
 ACTIVE = (JobState.STARTING.value, JobState.RUNNING.value)
+LIVING = tuple(state.value for state in JobState if not state.ended)
+ENDED = tuple(state.value for state in JobState if state.ended)
+
+LONGEST_DELAY = timedelta(hours=1)
+UNREACHABLE = timedelta(seconds=45)
+"""A host that cannot be asked has ended what it ran by then: its runners end unacknowledged trees after 30 s."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,48 @@ class Claim:
         )
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """What an attempt's end means for its job: an end of its own, or a retry at `retry_at`."""
+
+    state: JobState
+    reason: Reason | None
+    message: str | None
+    retry_at: datetime | None = None
+
+
+def judge(row: RowMapping, record: dict[str, Any], now: datetime) -> Verdict:
+    """What becomes of a job whose attempt left `record`.
+
+    The attempt that was cancelled because of a deadline is a failure; one that failed for a reason to retry
+    on is retried while retries are left and the deadline allows it, after a delay that each failure doubles.
+    """
+    state = JobState(record["state"])
+    reason = Reason(record["reason"]) if record.get("reason") else None
+    message = (record.get("message") or "")[:4000] or None
+    if state is JobState.CANCELLED and row["cancel_reason"]:
+        reason = Reason(row["cancel_reason"])
+        if reason is Reason.DEADLINE:
+            return Verdict(JobState.FAILED, reason, f"it had not ended by its deadline, {row['deadline_at']:%F %T} UTC")
+        return Verdict(state, reason, f"ended: {reason}")
+    if state not in (JobState.FAILED, JobState.LOST) or row["cancel_requested"]:
+        return Verdict(state, reason, message)
+    wanted = RETRYABLE if row["retry_on"] is None else row["retry_on"]
+    if reason not in wanted or row["failures"] >= row["retries"]:
+        return Verdict(state, reason, message)
+    at = now + min(timedelta(seconds=row["retry_delay"] * 2 ** min(row["failures"], 30)), LONGEST_DELAY)
+    if record.get("unreachable") and row["seen_at"] is not None:
+        at = max(at, row["seen_at"] + UNREACHABLE)
+    if row["deadline_at"] is not None and at >= row["deadline_at"]:
+        return Verdict(state, reason, f"{message or reason} (no retry: the deadline comes first)"[:4000])
+    return Verdict(
+        JobState.QUEUED,
+        None,
+        f"attempt {row['attempt']} of at most {row['retries'] + 1}: {message or reason}"[:4000],
+        at,
+    )
+
+
 class JobQueue:
     """Moves jobs through their states; only the process that holds the engine's lease uses it."""
 
@@ -59,44 +108,91 @@ class JobQueue:
     def counts(self) -> dict[str, int]:
         """How many jobs there are in each state that has not ended."""
         table = tables.jobs
-        living = [state.value for state in JobState if not state.ended]
         with self._store.read() as connection:
             rows = connection.execute(
-                select(table.c.state, func.count()).where(table.c.state.in_(living)).group_by(table.c.state)
+                select(table.c.state, func.count()).where(table.c.state.in_(LIVING)).group_by(table.c.state)
             )
             return {state: int(count) for state, count in rows}
 
-    def claim(self, limit: int) -> list[Claim]:
-        """Take up to `limit` queued jobs, the oldest first: queued -> starting, with the next attempt's number."""
+    def claim(self, limit: int, *, per_user: int = 0) -> list[Claim]:
+        """Take up to `limit` queued jobs: queued -> starting, with the next attempt's number.
+
+        The highest priority first, then the oldest. A job waits while its retry is not due, while its owner
+        has `per_user` jobs at work (0: no bound), and while its lane is full.
+        """
+        claims: list[Claim] = []
+        for _ in range(limit):
+            claim = self._claim_next(per_user)
+            if claim is None:
+                break
+            claims.append(claim)
+        return claims
+
+    def _claim_next(self, per_user: int) -> Claim | None:
         table = tables.jobs
-        with self._store.read() as connection:
-            rows = (
-                connection.execute(
+        with self._store.write() as transaction:
+            now = self._clock.now()
+            running = transaction.connection.execute(
+                select(table.c.owner, table.c.lane, table.c.lane_limit).where(table.c.state.in_(ACTIVE))
+            ).all()
+            owners = Counter(row.owner for row in running)
+            lanes = Counter((row.lane, row.lane_limit) for row in running if row.lane is not None)
+            full_owners = [owner for owner, count in owners.items() if per_user and count >= per_user]
+            full_lanes = [lane for (lane, bound), count in lanes.items() if bound is not None and count >= bound]
+            row = (
+                transaction.connection.execute(
                     select(table)
-                    .where(table.c.state == JobState.QUEUED.value, ~table.c.cancel_requested)
-                    .order_by(table.c.id)
-                    .limit(limit)
+                    .where(
+                        table.c.state == JobState.QUEUED.value,
+                        ~table.c.cancel_requested,
+                        or_(table.c.not_before.is_(None), table.c.not_before <= now),
+                        table.c.owner.not_in(full_owners),
+                        or_(table.c.lane.is_(None), table.c.lane.not_in(full_lanes)),
+                    )
+                    .order_by(table.c.priority.desc(), table.c.id)
+                    .limit(1)
+                    .with_for_update(skip_locked=True)
                 )
                 .mappings()
-                .all()
+                .first()
             )
-        claims = []
-        for row in rows:
+            if row is None:
+                return None
+            number = row["attempt"] + 1
+            self._move(
+                transaction,
+                row["id"],
+                row["attempt"],
+                JobState.STARTING,
+                attempt=number,
+                started_at=None,
+                run_id=None,
+                message=None,
+                not_before=None,
+                seen_at=now,
+            )
+            transaction.connection.execute(
+                insert(tables.attempts).values(
+                    job_id=row["id"], number=number, state=JobState.STARTING.value, claimed_at=now, run_closed=False
+                )
+            )
+            return Claim(row, number)
+
+    def expire(self) -> None:
+        """Ask for the end of every job whose deadline has passed."""
+        table = tables.jobs
+        now = self._clock.now()
+        late = (table.c.deadline_at <= now, table.c.state.in_(LIVING), ~table.c.cancel_requested)
+        with self._store.read() as connection:
+            numbers = list(connection.execute(select(table.c.id).where(*late)).scalars())
+        for number in numbers:
             with self._store.write() as transaction:
-                if self._move(
-                    transaction,
-                    row["id"],
-                    row["attempt"],
-                    JobState.STARTING,
-                    table.c.state == JobState.QUEUED.value,
-                    ~table.c.cancel_requested,
-                    attempt=row["attempt"] + 1,
-                    started_at=None,
-                    message=None,
-                    seen_at=self._clock.now(),
-                ):
-                    claims.append(Claim(row, row["attempt"] + 1))
-        return claims
+                transaction.connection.execute(
+                    update(table)
+                    .where(table.c.id == number, *late)
+                    .values(cancel_requested=True, cancel_reason=Reason.DEADLINE.value)
+                )
+                transaction.emit("jobs", str(number))
 
     def active(self) -> list[Claim]:
         """The attempts that are starting or running, whoever started them."""
@@ -108,111 +204,167 @@ class JobQueue:
     def cancellations(self) -> list[Claim]:
         """Jobs that somebody wants to end and that have not ended."""
         table = tables.jobs
-        living = [state.value for state in JobState if not state.ended]
         with self._store.read() as connection:
             rows = (
-                connection.execute(select(table).where(table.c.cancel_requested, table.c.state.in_(living)))
+                connection.execute(select(table).where(table.c.cancel_requested, table.c.state.in_(LIVING)))
                 .mappings()
                 .all()
             )
         return [Claim(row, row["attempt"]) for row in rows]
 
-    def unclosed(self) -> list[RowMapping]:
-        """Jobs that have ended and whose MLflow run has not been closed."""
-        table = tables.jobs
-        ended = [state.value for state in JobState if state.ended]
+    # --- the MLflow runs of attempts ------------------------------------------------------------
+
+    def unclosed(self) -> list[str]:
+        """Keys of attempts that have ended and whose MLflow run has not been closed."""
+        table = tables.attempts
         with self._store.read() as connection:
-            return list(
+            rows = connection.execute(
+                select(table.c.job_id, table.c.number)
+                .where(~table.c.run_closed, table.c.state.in_(ENDED), table.c.run_id.is_not(None))
+                .limit(100)
+            )
+            return [f"{job}-{number}" for job, number in rows]
+
+    def run_of(self, key: str) -> RowMapping | None:
+        """`run_id`, `state` of an attempt, `folder` and `parameters` of its job; None where it has no MLflow run."""
+        number, attempt = parse_key(key)
+        own, job = tables.attempts, tables.jobs
+        with self._store.read() as connection:
+            return (
                 connection.execute(
-                    select(table)
-                    .where(table.c.run_id.is_not(None), ~table.c.run_closed, table.c.state.in_(ended))
-                    .limit(100)
-                ).mappings()
+                    select(own.c.run_id, own.c.state, job.c.folder, job.c.parameters)
+                    .join(job, job.c.id == own.c.job_id)
+                    .where(own.c.job_id == number, own.c.number == attempt, own.c.run_id.is_not(None))
+                )
+                .mappings()
+                .first()
             )
 
     def set_run(self, claim: Claim, run_id: str) -> bool:
         """Remember the MLflow run of an attempt."""
         with self._store.write() as transaction:
-            return self._update(transaction, claim.row["id"], claim.number, run_id=run_id, run_closed=False)
+            self._write_attempt(transaction, claim.row["id"], claim.number, run_id=run_id)
+            return self._update(transaction, claim.row["id"], claim.number, run_id=run_id)
 
-    def close_run(self, number: int, metrics: dict[str, float]) -> None:
-        """The MLflow run of a job is closed; keep the metric that the notebook marks as its own."""
+    def close_run(self, key: str, metrics: dict[str, float]) -> None:
+        """The MLflow run of an attempt is closed; keep the metric that the notebook marks as its own."""
+        number, attempt = parse_key(key)
         table = tables.jobs
         with self._store.write() as transaction:
+            self._write_attempt(transaction, number, attempt, run_closed=True)
             name = transaction.connection.execute(select(table.c.metric_name).where(table.c.id == number)).scalar()
             metric = {name: metrics[name]} if name in metrics else {}
-            transaction.connection.execute(
-                update(table).where(table.c.id == number).values(run_closed=True, metric=metric)
-            )
-            transaction.emit("jobs", str(number))
+            if self._update(transaction, number, attempt, metric=metric):
+                transaction.emit("jobs", str(number))
+
+    # --- what runners say -----------------------------------------------------------------------
 
     def record(self, reports: Iterable[Report]) -> None:
         """Write down what runners said while they run: signs of life, starts, cells."""
         with self._store.write() as transaction:
             for report in reports:
-                number, attempt = (int(part) for part in report.key.split("-"))
+                number, attempt = parse_key(report.key)
                 if not self._update(
                     transaction, number, attempt, tables.jobs.c.state.in_(ACTIVE), seen_at=self._clock.now()
                 ):
                     continue  # a late writer
                 if report.kind == "started":
-                    self._move(
-                        transaction, number, attempt, JobState.RUNNING, started_at=_time(report.data["started_at"])
-                    )
+                    started = _time(report.data["started_at"])
+                    if self._move(transaction, number, attempt, JobState.RUNNING, started_at=started):
+                        self._write_attempt(
+                            transaction, number, attempt, state=JobState.RUNNING.value, started_at=started
+                        )
                 elif report.kind == "cell":
                     self._write_cells(transaction, number, attempt, [report.data])
                     transaction.emit("jobs", str(number))
 
-    def end(self, key: str, record: dict[str, Any]) -> bool:
-        """Write down how an attempt ended. False where another writer was first, or the attempt is an old one."""
-        number, attempt = (int(part) for part in key.split("-"))
+    def end(self, key: str, record: dict[str, Any]) -> JobState | None:
+        """Write down how an attempt ended, and what that means for its job: the job's state from now on.
+
+        None where another writer was first, or the attempt is an old one.
+        """
+        number, attempt = parse_key(key)
+        table = tables.jobs
+        now = self._clock.now()
         with self._store.write() as transaction:
+            row = (
+                transaction.connection.execute(
+                    select(table).where(table.c.id == number, table.c.attempt == attempt, table.c.state.in_(ACTIVE))
+                )
+                .mappings()
+                .first()
+            )
+            if row is None:
+                return None
+            verdict = judge(row, record, now)
+            ended_at = _time(record["ended_at"]) if record.get("ended_at") else now
+            started_at = _time(record["started_at"]) if record.get("started_at") else row["started_at"]
+            state = JobState(record["state"])
             if record.get("cells"):
                 self._write_cells(transaction, number, attempt, record["cells"])
-            state = JobState(record["state"])
-            values: dict[str, Any] = {
-                "reason": Reason(record["reason"]).value if record.get("reason") else None,
-                "message": (record.get("message") or "")[:4000] or None,
-                "ended_at": _time(record["ended_at"]) if record.get("ended_at") else self._clock.now(),
-            }
-            if record.get("started_at"):
-                values["started_at"] = _time(record["started_at"])
-            moved = self._move(transaction, number, attempt, state, **values)
-            if moved:
-                self._settle_cells(transaction, number, attempt, state)
-            return moved
+            self._settle_cells(transaction, number, attempt, state)
+            self._write_attempt(
+                transaction,
+                number,
+                attempt,
+                state=state.value,
+                reason=record.get("reason"),
+                message=(record.get("message") or "")[:4000] or None,
+                started_at=started_at,
+                ended_at=ended_at,
+                peak_rss=record.get("peak_rss"),
+            )
+            if verdict.retry_at is not None:
+                values: dict[str, Any] = {"not_before": verdict.retry_at, "failures": row["failures"] + 1}
+                values |= {"started_at": None}
+            else:
+                values = {"started_at": started_at, "ended_at": ended_at}
+            self._move(
+                transaction,
+                number,
+                attempt,
+                verdict.state,
+                reason=verdict.reason.value if verdict.reason else None,
+                message=verdict.message,
+                **values,
+            )
+            return verdict.state
 
     def cancel_queued(self, claim: Claim) -> bool:
-        """End a job that never started."""
+        """End a job that waits: it never started, or its retry has not."""
+        reason = Reason(claim.row["cancel_reason"] or Reason.CANCELLED)
+        state = JobState.FAILED if reason is Reason.DEADLINE else JobState.CANCELLED
+        message = {
+            Reason.DEADLINE: "its deadline passed before it started",
+            Reason.CANCELLED: "cancelled by a user before it started",
+        }.get(reason, f"ended before it started: {reason}")
         with self._store.write() as transaction:
             return self._move(
                 transaction,
                 claim.row["id"],
                 claim.number,
-                JobState.CANCELLED,
+                state,
                 tables.jobs.c.state == JobState.QUEUED.value,
-                reason=Reason.CANCELLED.value,
-                message="cancelled by a user before it started",
+                reason=reason.value,
+                message=message,
+                not_before=None,
                 ended_at=self._clock.now(),
             )
 
-    def fail(self, claim: Claim, reason: Reason, message: str) -> bool:
-        """End a job that could not be started."""
-        with self._store.write() as transaction:
-            return self._move(
-                transaction,
-                claim.row["id"],
-                claim.number,
-                JobState.FAILED,
-                reason=reason.value,
-                message=message[:4000],
-                ended_at=self._clock.now(),
-            )
+    def fail(self, claim: Claim, reason: Reason, message: str) -> None:
+        """An attempt that could not be started has ended; the job may be retried."""
+        self.end(claim.key, {"state": JobState.FAILED.value, "reason": reason.value, "message": message})
 
     def requeue(self, claim: Claim, message: str) -> bool:
         """Give back a claim that was not submitted, saying why: the same attempt number is not used again."""
+        own = tables.attempts
         with self._store.write() as transaction:
-            return self._move(transaction, claim.row["id"], claim.number, JobState.QUEUED, message=message[:4000])
+            if not self._move(transaction, claim.row["id"], claim.number, JobState.QUEUED, message=message[:4000]):
+                return False
+            transaction.connection.execute(
+                delete(own).where(own.c.job_id == claim.row["id"], own.c.number == claim.number)
+            )
+            return True
 
     # --- the writes ---------------------------------------------------------------------------
 
@@ -247,6 +399,12 @@ class JobQueue:
         )
         return result.rowcount == 1
 
+    def _write_attempt(self, transaction: Transaction, number: int, attempt: int, **values: Any) -> None:
+        table = tables.attempts
+        transaction.connection.execute(
+            update(table).where(table.c.job_id == number, table.c.number == attempt).values(**values)
+        )
+
     def _copy_cells(self, transaction: Transaction, number: int, attempt: int) -> None:
         table = tables.cells
         found = transaction.connection.execute(
@@ -270,6 +428,8 @@ class JobQueue:
                     started_at=_time(cell["started_at"]) if cell.get("started_at") else None,
                     ended_at=_time(cell["ended_at"]) if cell.get("ended_at") else None,
                     error=(cell.get("error") or "")[:4000] or None,
+                    peak_rss=cell.get("peak_rss"),
+                    peak_gpu_memory=cell.get("peak_gpu_memory"),
                 )
             )
         done = select(func.count()).where(table.c.job_id == number, table.c.attempt == attempt, table.c.state.in_(DONE))
@@ -288,6 +448,12 @@ class JobQueue:
             .where(table.c.job_id == number, table.c.attempt == attempt, table.c.state == CellState.RUNNING.value)
             .values(state=left.value, ended_at=self._clock.now())
         )
+
+
+def parse_key(key: str) -> tuple[int, int]:
+    """The job's number and the attempt's, from an attempt's key."""
+    number, _, attempt = key.partition("-")
+    return int(number), int(attempt)
 
 
 def _time(value: object) -> datetime:

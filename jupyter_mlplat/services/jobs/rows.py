@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
 from ...errors import NotFound
-from ...models import JOB_MOVES, Cell, Job, JobState
+from ...models import JOB_MOVES, AttemptRecord, Cell, Job, JobState
 from ...store import tables
+from .line import Place
 
 SUBMITTED = "submitted.ipynb"
 
@@ -42,16 +42,28 @@ def cells_of(connection: Connection, row: RowMapping) -> list[Cell]:
         .where(table.c.job_id == row["id"], table.c.attempt == max(row["attempt"], 1))
         .order_by(table.c.index)
     ).mappings()
-    return [
-        Cell(**{name: cell[name] for name in ("index", "state", "started_at", "ended_at", "error")}) for cell in rows
-    ]
+    return [Cell(**{name: cell[name] for name in Cell.model_fields}) for cell in rows]
 
 
-def to_job(row: RowMapping, cells: Iterable[Cell] = ()) -> Job:
-    """A job as doors show it."""
-    hidden = {"id", "seen_at", "metric_name", "idempotency_key", "run_closed"}
-    fields: dict[str, Any] = {name: value for name, value in row.items() if name not in hidden}
-    return Job(id=str(row["id"]), cells=list(cells), **fields)
+def attempts_of(connection: Connection, row: RowMapping) -> list[AttemptRecord]:
+    """The attempts of a job, the first one first."""
+    table = tables.attempts
+    rows = connection.execute(select(table).where(table.c.job_id == row["id"]).order_by(table.c.number)).mappings()
+    return [AttemptRecord(**{name: one[name] for name in AttemptRecord.model_fields}) for one in rows]
+
+
+SHOWN = frozenset(Job.model_fields)
+IDS = ("id", "retry_of", "schedule_id")
+
+
+def to_job(row: RowMapping, place: Place | None = None, **more: Any) -> Job:
+    """A job as doors show it; `place` is where it stands in the queue, `more` its cells and attempts."""
+    fields: dict[str, Any] = {name: value for name, value in row.items() if name in SHOWN}
+    for name in IDS:
+        fields[name] = None if row[name] is None else str(row[name])
+    if place is not None:
+        fields |= {"position": place.position, "expected_start": place.expected_start}
+    return Job(**fields, **more)
 
 
 def attempt_folder(row: RowMapping) -> Path:

@@ -2,39 +2,68 @@
 
 from __future__ import annotations
 
-import json
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, select, update
 
 from ...attempts import LOG, OUTPUT
 from ...errors import Conflict, Invalid
 from ...home import Home
-from ...models import Job, JobLog, JobSpec, JobState, Page
+from ...models import Job, JobLog, JobOptions, JobSpec, JobState, Page, Reason
 from ...protocols import Clock
-from ...store import Store, tables
-from . import parameters
-from .rows import SUBMITTED, attempt_folder, cells_of, find, number_of, to_job
+from ...store import Store, Transaction, tables
+from .line import Place, places
+from .notebookfile import read_notebook
+from .parameters import schema as schema_of
+from .parameters import validate
+from .rows import SUBMITTED, attempt_folder, attempts_of, cells_of, find, number_of, to_job
+from .submission import OWN, Draft, insert_job, options_of
 
 LOG_CHUNK = 1 << 20
 WAKE_EVERY_S = 5.0
 
 
 class JobsService:
-    """Jobs in the store, and the notebooks, logs and records in their folders."""
+    """Jobs in the store, and the notebooks, logs and records in their folders.
 
-    def __init__(self, store: Store, home: Home, clock: Clock, wake: Callable[[], None]) -> None:
+    `backend` is where new jobs run, `slots` how many of them at the same time.
+    """
+
+    def __init__(
+        self, store: Store, home: Home, clock: Clock, wake: Callable[[], None], *, backend: str, slots: int
+    ) -> None:
         self._store = store
         self._home = home
         self._clock = clock
         self._wake = wake
+        self._backend = backend
+        self._slots = slots
 
     def schema(self, notebook: Path) -> dict[str, Any]:
         """The JSON Schema of a notebook's parameters. Raises `Invalid` where it is no notebook."""
-        return parameters.schema(parameters.read_notebook(notebook))
+        return schema_of(read_notebook(notebook))
+
+    def draft(self, spec: JobSpec, *, owner: str) -> Draft:
+        """A job that could be queued: the notebook as it is now, its own options, checked parameters.
+
+        Raises `Invalid` for a notebook, an option or a parameter that cannot be used.
+        """
+        path = Path(spec.notebook).absolute()
+        notebook = read_notebook(path)
+        values = validate(schema_of(notebook), dict(spec.parameters))
+        return Draft(
+            name=spec.name or path.stem[:200],
+            path=path,
+            notebook=notebook,
+            parameters=values,
+            options=options_of(notebook, spec),
+            owner=owner,
+            backend=self._backend,
+        )
 
     def submit(self, spec: JobSpec, *, owner: str, idempotency_key: str | None = None) -> Job:
         """Take a copy of the notebook and queue it; the engine starts it.
@@ -42,12 +71,11 @@ class JobsService:
         With an `idempotency_key` a second call gives the first one's job, and raises `Conflict` where it
         asks for something else. Raises `Invalid` for a notebook or a parameter that cannot be used.
         """
-        path = Path(spec.notebook).absolute()
-        notebook = parameters.read_notebook(path)
-        values = parameters.validate(parameters.schema(notebook), dict(spec.parameters))
-        key = f"{owner}:{idempotency_key}" if idempotency_key else None
-        own = notebook.get("metadata", {}).get("mlplat")
-        metric = own.get("metric") if isinstance(own, dict) else None
+        draft = self.draft(spec, owner=owner)
+        return self._insert(draft, idempotency_key)
+
+    def _insert(self, draft: Draft, idempotency_key: str | None) -> Job:
+        key = f"{draft.owner}:{idempotency_key}" if idempotency_key else None
         table = tables.jobs
         with self._store.write() as transaction:
             if key is not None:
@@ -57,58 +85,106 @@ class JobsService:
                     .first()
                 )
                 if row is not None:
-                    if (row["notebook"], row["parameters"]) != (str(path), values):
+                    if (row["notebook"], row["parameters"]) != (str(draft.path), dict(draft.parameters)):
                         raise Conflict(
                             f"the idempotency key was used for job {row['id']}, which is another request",
                             hint="use a new key for a new request",
                         )
-                    return to_job(row, cells_of(transaction.connection, row))
-            codes = [
-                index
-                for index, cell in enumerate(notebook["cells"])
-                if cell.get("cell_type") == "code" and "injected-parameters" not in _tags(cell)
-            ]
-            inserted = transaction.connection.execute(
-                insert(table).values(
-                    name=spec.name or path.stem[:200],
-                    notebook=str(path),
-                    owner=owner,
-                    state=JobState.QUEUED.value,
-                    attempt=0,
-                    parameters=values,
-                    folder="",
-                    timeout=spec.timeout,
-                    cell_timeout=spec.cell_timeout,
-                    submitted_at=self._clock.now(),
-                    metric={},
-                    metric_name=metric if isinstance(metric, str) else None,
-                    cells_total=len(codes),
-                    idempotency_key=key,
-                )
-            ).inserted_primary_key
-            assert inserted is not None
-            number = inserted[0]
-            folder = self._home.jobs / str(number)
-            try:
-                folder.mkdir(mode=0o700)
-                (folder / SUBMITTED).write_text(json.dumps(_without_outputs(notebook)), encoding="utf-8")
-            except OSError as error:
-                raise Invalid(
-                    f"the job's folder {folder} cannot be written: {error.strerror}",
-                    hint="free some space, or set MLPLAT_HOME to another disk",
-                ) from error
-            transaction.connection.execute(update(table).where(table.c.id == number).values(folder=str(folder)))
-            if codes:
-                transaction.connection.execute(
-                    insert(tables.cells),
-                    [{"job_id": number, "attempt": 1, "index": index, "state": "not_run"} for index in codes],
-                )
-            transaction.emit("jobs", str(number))
+                    return self._whole(transaction.connection, row)
+            number = insert_job(transaction, self._home, self._clock.now(), draft)
+            if key is not None:
+                transaction.connection.execute(update(table).where(table.c.id == number).values(idempotency_key=key))
         self._wake()
         return self.get(str(number))
 
+    def pinned_draft(
+        self,
+        *,
+        name: str,
+        path: Path,
+        pinned: Path,
+        parameters: Mapping[str, Any],
+        options: JobOptions,
+        owner: str,
+        columns: Mapping[str, Any],
+    ) -> Draft:
+        """A job of a notebook as it was kept in `pinned`; `path` is where it came from. Raises `Invalid`."""
+        return Draft(name, path, read_notebook(pinned), parameters, options, owner, self._backend, columns)
+
+    def retry(self, job_id: str, *, owner: str) -> Job:
+        """Queue an ended job once more, as a new job: its notebook as it was then, its parameters, its options.
+
+        Raises `NotFound`, and `Conflict` where it has not ended or its notebook is no longer there.
+        """
+        with self._store.read() as connection:
+            row = find(connection, job_id)
+        if not JobState(row["state"]).ended:
+            raise Conflict(f"job {job_id} is {row['state']}", hint=f"wait for it, or cancel it: jobs cancel {job_id}")
+        submitted = Path(row["folder"]) / SUBMITTED
+        if not submitted.exists():
+            raise Conflict(f"the notebook of job {job_id} is no longer there", hint="run the notebook itself")
+        options = {name: row[name] for name in OWN if name in row and row[name] is not None}
+        if row["deadline_at"] is not None:
+            options["deadline"] = (row["deadline_at"] - row["submitted_at"]).total_seconds()
+        draft = self.pinned_draft(
+            name=row["name"],
+            path=Path(row["notebook"]),
+            pinned=submitted,
+            parameters=row["parameters"],
+            options=JobOptions(**options),
+            owner=owner,
+            columns={"retry_of": row["id"]},
+        )
+        return self._insert(draft, None)
+
+    def living_of_schedule(self, transaction: Transaction, schedule: int) -> list[int]:
+        """Numbers of the jobs of a schedule that have not ended, the oldest first."""
+        table = tables.jobs
+        living = [state.value for state in JobState if not state.ended]
+        return list(
+            transaction.connection.execute(
+                select(table.c.id)
+                .where(table.c.schedule_id == schedule, table.c.state.in_(living))
+                .order_by(table.c.id)
+            ).scalars()
+        )
+
+    def replace(self, transaction: Transaction, numbers: Sequence[int]) -> None:
+        """Ask for the end of jobs in whose place a newer one comes."""
+        table = tables.jobs
+        for number in numbers:
+            transaction.connection.execute(
+                update(table)
+                .where(table.c.id == number, ~table.c.cancel_requested)
+                .values(cancel_requested=True, cancel_reason=Reason.REPLACED.value)
+            )
+            transaction.emit("jobs", str(number))
+
+    def delete(self, job_id: str) -> Job:
+        """Delete an ended job with its record and its folder; its MLflow run stays. Returns it as it was.
+
+        Raises `NotFound`, and `Conflict` where it has not ended.
+        """
+        with self._store.write() as transaction:
+            row = find(transaction.connection, job_id)
+            if not JobState(row["state"]).ended:
+                raise Conflict(
+                    f"job {job_id} is {row['state']}", hint=f"cancel it first: jupyter mlplat jobs cancel {job_id}"
+                )
+            deleted = self._whole(transaction.connection, row)
+            transaction.connection.execute(delete(tables.jobs).where(tables.jobs.c.id == row["id"]))
+            transaction.emit("jobs", job_id)
+        shutil.rmtree(row["folder"], ignore_errors=True)
+        return deleted
+
     def list(
-        self, *, limit: int = 50, after: str | None = None, state: str | None = None, owner: str | None = None
+        self,
+        *,
+        limit: int = 50,
+        after: str | None = None,
+        state: str | None = None,
+        owner: str | None = None,
+        schedule: str | None = None,
     ) -> Page[Job]:
         """Jobs, the newest first, without their cells; `after` is the `next` of the page before."""
         table = tables.jobs
@@ -131,16 +207,27 @@ class JobsService:
             query = query.where(table.c.state == state)
         if owner is not None:
             query = query.where(table.c.owner == owner)
+        if schedule is not None:
+            query = query.where(table.c.schedule_id == number_of(schedule))
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
-        jobs = [to_job(row) for row in rows[:limit]]
+            line = self._line(connection, rows)
+        jobs = [to_job(row, line.get(row["id"])) for row in rows[:limit]]
         return Page[Job](items=jobs, next=jobs[-1].id if len(rows) > limit else None)
 
     def get(self, job_id: str) -> Job:
-        """A job with its cells. Raises `NotFound`."""
+        """A job with its cells and attempts. Raises `NotFound`."""
         with self._store.read() as connection:
-            row = find(connection, job_id)
-            return to_job(row, cells_of(connection, row))
+            return self._whole(connection, find(connection, job_id))
+
+    def _whole(self, connection: Connection, row: RowMapping) -> Job:
+        place = self._line(connection, [row]).get(row["id"])
+        return to_job(row, place, cells=cells_of(connection, row), attempts=attempts_of(connection, row))
+
+    def _line(self, connection: Connection, rows: Sequence[RowMapping]) -> dict[int, Place]:
+        if not any(row["state"] == JobState.QUEUED.value for row in rows):
+            return {}
+        return places(connection, self._clock.now(), self._slots)
 
     def cancel(self, job_id: str) -> Job:
         """Ask for a job's end; the engine carries it out. Raises `NotFound`, and `Conflict` where it has ended."""
@@ -216,19 +303,6 @@ class JobsService:
 
         body, _ = HTMLExporter().from_notebook_node(nbformat.read(self.output(job_id), as_version=4))
         return str(body)
-
-
-def _tags(cell: dict[str, Any]) -> list[str]:
-    tags = cell.get("metadata", {}).get("tags", [])
-    return tags if isinstance(tags, list) else []
-
-
-def _without_outputs(notebook: dict[str, Any]) -> dict[str, Any]:
-    cells = [
-        {**cell, "outputs": [], "execution_count": None} if cell.get("cell_type") == "code" else cell
-        for cell in notebook["cells"]
-    ]
-    return {**notebook, "cells": cells}
 
 
 def _whole_characters(data: bytes) -> bytes:

@@ -1,0 +1,166 @@
+"""The engine's loop: one pass moves everything that can move."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from ..engine_lease import EngineLease
+from ..errors import MLPlatError, Unavailable
+from ..platform import Platform
+from ..services.jobs import JobQueue
+from .attempts import Attempts
+from .recording import Recording
+
+if TYPE_CHECKING:
+    from ..protocols import ServingTarget
+
+logger = logging.getLogger("jupyter_mlplat.engine")
+
+TICK_S = 0.25
+LOOK_S = 1.0
+RENEW_S = 3.0
+ACKNOWLEDGE_S = 5.0
+SUPERVISE_S = 0.5
+
+
+class Engine:
+    """Fires schedules, starts queued jobs, writes down what runners say, supervises endpoints, leaves when idle."""
+
+    def __init__(self, platform: Platform, lease: EngineLease) -> None:
+        self.platform = platform
+        self.lease = lease
+        self.queue = JobQueue(platform.store, platform.clock)
+        self._recording = Recording(platform, self.queue)
+        self._attempts = Attempts(platform, self.queue, self._recording)
+        self._targets: dict[str, ServingTarget] = {}
+        self._wanted_endpoints = 0
+        self._supervisor = threading.Thread(target=self._supervise, name="supervise", daemon=True)
+        self._supervised = threading.Event()
+        self._left = threading.Event()
+        self._released = threading.Event()
+        self._leaving: str | None = None
+
+    def leave(self, jobs: str) -> None:
+        """Stop soon; `jobs` is what becomes of running ones, `wait` or `cancel`. Safe in a signal handler."""
+        self._leaving = self._leaving or jobs
+
+    def run(self) -> str:
+        """Work until there is nothing left to do, somebody asks for the end, or the lease is lost; says which."""
+        for target in (self._renew, self._listen):
+            threading.Thread(target=target, name=target.__name__, daemon=True).start()
+        self._supervisor.start()
+        idle_since = time.monotonic()
+        acknowledged = looked = 0.0
+        try:
+            while not self.lease.lost.is_set():
+                moment = time.monotonic()
+                try:
+                    self._attempts.hear(timeout=TICK_S)
+                    busy = self._work(look=moment - looked > LOOK_S)
+                    if moment - looked > LOOK_S:
+                        looked = moment
+                except Unavailable as error:
+                    logger.warning("%s", error.message)
+                    busy = True
+                    time.sleep(0.5)
+                if moment - acknowledged > ACKNOWLEDGE_S:
+                    acknowledged = moment
+                    self._attempts.acknowledge()
+                if busy or self._wanted_endpoints or not self._supervised.is_set():
+                    idle_since = moment
+                if self._leaving is not None and not busy:
+                    return "asked to stop"
+                if moment - idle_since > self.platform.idle_seconds:
+                    # Whoever writes to the pipe before it goes is seen by one more look at the store.
+                    self.platform.home.wake.unlink(missing_ok=True)
+                    if not self._work(look=True):
+                        return "nothing to do"
+                    idle_since = moment
+                    threading.Thread(target=self._listen, name="listen", daemon=True).start()
+            return "the lease is lost"
+        finally:
+            self._leave()
+
+    def _work(self, *, look: bool) -> bool:
+        """One pass; True while there is something that has not ended or will be due. `look` is for what is rare."""
+        self._attempts.settle()
+        if look:
+            stop = self.lease.stop_requested()
+            if stop is not None and self._leaving is None:
+                logger.info("asked to stop (%s)", stop)
+                self.leave(stop)
+            self._attempts.adopt()
+            self._recording.close_left()
+            self.queue.expire()
+        scheduled = False
+        if self._leaving is None:
+            scheduled = self.platform.schedules.tick()
+        self._attempts.cancel(everything=self._leaving == "cancel")
+        counts = self.queue.counts()
+        active = counts.get("starting", 0) + counts.get("running", 0)
+        waiting = counts.get("queued", 0) if self._leaving is None else 0
+        if waiting and active < self.platform.slots:
+            self._attempts.start(self.platform.slots - active)
+        return bool(active or waiting or scheduled or self._attempts.busy)
+
+    # --- threads beside the loop ----------------------------------------------------------------
+
+    def _renew(self) -> None:
+        # Until the last moment: whoever took over while we end endpoints would start them again.
+        while not self._released.wait(RENEW_S):
+            self.lease.renew()
+
+    def _listen(self) -> None:
+        """Turn every byte in the pipe into a look at the store."""
+        pipe = self.platform.home.wake
+        try:
+            if not pipe.is_fifo():
+                pipe.unlink(missing_ok=True)
+                os.mkfifo(pipe, 0o600)
+            # Open for writing, too: the end of the last writer is then no end of the file.
+            descriptor = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+        except OSError as error:
+            logger.warning("the engine cannot be woken by a pipe, it looks by itself: %s", error)
+            return
+        try:
+            while not self._left.is_set() and pipe.exists():
+                if select.select([descriptor], [], [], 1.0)[0]:
+                    os.read(descriptor, 4096)
+                    self._attempts.inbox.put(None)
+        finally:
+            os.close(descriptor)
+
+    def _supervise(self) -> None:
+        while not self._left.is_set():
+            try:
+                self._wanted_endpoints = self.platform.deployments.supervise(self._target)
+            except MLPlatError as error:
+                logger.warning("%s", error.message)
+            except Exception:
+                logger.exception("the endpoints could not be supervised")
+            self._supervised.set()
+            self._left.wait(SUPERVISE_S)
+
+    def _target(self, name: str) -> ServingTarget:
+        if name not in self._targets:
+            self._targets[name] = self.platform.make_serving_target(name)
+        return self._targets[name]
+
+    def _leave(self) -> None:
+        self._left.set()
+        stopping = not self.lease.lost.is_set()
+        self.platform.home.wake.unlink(missing_ok=True)
+        self._attempts.finish(wait=stopping)
+        self._recording.shutdown(wait=stopping)
+        self._supervisor.join(timeout=30.0)
+        if stopping and self._leaving is not None:
+            self.platform.deployments.stop_all(self._target)
+        if stopping:
+            self._attempts.close_backend()
+        self._released.set()
+        self.lease.release()
