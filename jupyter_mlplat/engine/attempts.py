@@ -8,6 +8,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from ..crashpoint import crashpoint
 from ..errors import MLPlatError, Unavailable
 from ..models import JobState, Reason
 from ..protocols import Report
@@ -57,6 +58,7 @@ class Attempts:
         if not self._connect():
             return
         for claim in self._jobs.claim(free, per_user=self._platform.max_parallel_jobs_per_user):
+            crashpoint("claimed")
             self._ours[claim.key] = claim
             self._starting.add(claim.key)
             self._starter.submit(self._start_one, claim)
@@ -67,6 +69,7 @@ class Attempts:
         try:
             environment = self._recording.open(claim)
             backend.submit(claim.attempt(environment))
+            crashpoint("submitted")
         except Unavailable as error:
             logger.warning("job %s waits: %s", claim.row["id"], error.message)
             self._connected = False
@@ -134,7 +137,9 @@ class Attempts:
                 self._jobs.close_run(key, closing.result())
             elif closing.done():
                 logger.warning("the run of job %s is not closed yet: %s", key, closing.exception())
+            crashpoint("ending")
             self._jobs.end(key, record)
+            crashpoint("ended")
             del self._ending[key]
             self._ours.pop(key, None)
 

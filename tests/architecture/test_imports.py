@@ -41,7 +41,7 @@ LATE = HEAVY | {"sqlalchemy", "alembic", "pydantic"}
 
 STARTS = {"__init__.py", "cli.py", "server/app.py"}
 
-GROUND = {"errors", "models", "protocols", "home", "processes", "attempts"}
+GROUND = {"errors", "models", "protocols", "home", "processes", "attempts", "crashpoint"}
 PLATFORM = GROUND | {"store", "services", "platform"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),

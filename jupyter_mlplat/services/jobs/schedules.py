@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
+from ...crashpoint import crashpoint
 from ...errors import Conflict, Invalid, MLPlatError, NotFound, Stale
 from ...home import Home
 from ...models import (
@@ -319,6 +320,8 @@ class SchedulesService:
                 update(table).where(table.c.id == number).values(next_at=next_at, state=state.value)
             )
             transaction.emit("schedules", str(number))
+            crashpoint("firing")
+        crashpoint("fired")
 
     def _decide(self, transaction: Transaction, row: RowMapping, firing: Firing, now: datetime) -> None:
         state, reason, job = firing.state, firing.reason, None
