@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .api import deployments, drift, features, gpus, jobs, runs, status
+    from .api import deployments, drift, features, gpus, jobs, runs, schedules, status
     from .platform import Platform
     from .services.features import FeatureView
 
     __version__: str
 
-__all__ = ["FeatureView", "Platform", "deployments", "drift", "features", "gpus", "jobs", "runs", "status"]
+__all__ = ["FeatureView", "Platform", "deployments", "drift", "features", "gpus", "jobs", "runs", "schedules", "status"]
 
-_API = frozenset({"deployments", "drift", "features", "gpus", "jobs", "runs", "status"})
+_API = frozenset({"deployments", "drift", "features", "gpus", "jobs", "runs", "schedules", "status"})
 _LATER = frozenset(
     {"ResourceAllocator", "cluster", "log_artifact", "log_metric", "log_metrics", "log_param", "log_params"}
 )

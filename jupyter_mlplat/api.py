@@ -24,10 +24,12 @@ if TYPE_CHECKING:
         Job,
         JobState,
         Lease,
+        Occurrence,
         Page,
         RegisteredModel,
         Run,
         RunDetail,
+        Schedule,
         Status,
     )
     from .platform import Platform
@@ -77,6 +79,15 @@ class JobHandle:
         """Ask for the job's end. Raises `Conflict` where it has ended."""
         return platform().jobs.cancel(self.id)
 
+    def retry(self) -> JobHandle:
+        """Run it once more, as a new job. Raises `Conflict` where it has not ended."""
+        here = platform()
+        return JobHandle(here.jobs.retry(self.id, owner=here.user).id)
+
+    def delete(self) -> Job:
+        """Delete the record, the output and the log. Raises `Conflict` where it has not ended."""
+        return platform().jobs.delete(self.id)
+
     def log(self) -> str:
         """What the job has printed so far."""
         from .commands.jobs import whole_log
@@ -100,24 +111,18 @@ class Jobs:
         parameters: Mapping[str, Any] | None = None,
         *,
         name: str | None = None,
-        timeout: float | None = None,
-        cell_timeout: float | None = None,
         wait: bool = False,
+        **options: Any,
     ) -> JobHandle:
         """Submit a notebook; with `wait` return when the job has ended.
 
-        `timeout` and `cell_timeout` are seconds. Raises `Invalid` for a notebook or a parameter that cannot be used.
+        `options` are those of `models.JobOptions`: `timeout`, `cell_timeout` and `deadline` (seconds), `retries`,
+        `retry_delay` (seconds), `retry_on` (reasons) and `priority`. Raises `Invalid` for a notebook, a
+        parameter or an option that cannot be used.
         """
         from .models import JobSpec
 
-        spec = _model(
-            JobSpec,
-            notebook=str(Path(notebook).expanduser().absolute()),
-            name=name,
-            parameters=dict(parameters or {}),
-            timeout=timeout,
-            cell_timeout=cell_timeout,
-        )
+        spec = _model(JobSpec, **_job(notebook, parameters, name), **options)
         here = platform()
         handle = JobHandle(here.jobs.submit(spec, owner=here.user).id)
         if wait:
@@ -135,6 +140,59 @@ class Jobs:
     def schema(self, notebook: str | os.PathLike[str]) -> dict[str, Any]:
         """The JSON Schema of a notebook's parameters."""
         return platform().jobs.schema(Path(notebook).expanduser().absolute())
+
+
+class Schedules:
+    """Notebooks that run at certain instants."""
+
+    def create(
+        self,
+        notebook: str | os.PathLike[str],
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        **options: Any,
+    ) -> Schedule:
+        """Run a notebook at every due instant from now on.
+
+        `options` are those of `models.When` (one of `cron` with `timezone`, `every` in seconds, `at` as an aware
+        datetime; `overlap`, `catch_up`, `catch_up_limit`, `max_lateness` in seconds) and of `models.JobOptions`.
+        Raises `Invalid` for what cannot be used.
+        """
+        from .models import ScheduleSpec
+
+        here = platform()
+        spec = _model(ScheduleSpec, **_job(notebook, parameters, name), **options)
+        return here.schedules.create(spec, owner=here.user)
+
+    def list(self, *, limit: int = 50, after: str | None = None, state: str | None = None) -> Page[Schedule]:
+        """One page of schedules, the newest first."""
+        return platform().schedules.list(limit=limit, after=after, state=state)
+
+    def get(self, schedule_id: str) -> Schedule:
+        """One schedule. Raises `NotFound`."""
+        return platform().schedules.get(schedule_id)
+
+    def occurrences(self, schedule_id: str, *, limit: int = 50, after: str | None = None) -> Page[Occurrence]:
+        """What became of its instants, the newest first. Raises `NotFound`."""
+        return platform().schedules.occurrences(schedule_id, limit=limit, after=after)
+
+    def pause(self, schedule_id: str) -> Schedule:
+        """Let nothing be due until it is resumed. Raises `NotFound`, `Conflict`."""
+        return platform().schedules.pause(schedule_id)
+
+    def resume(self, schedule_id: str) -> Schedule:
+        """Let instants be due again. Raises `NotFound`, `Conflict`."""
+        return platform().schedules.resume(schedule_id)
+
+    def trigger(self, schedule_id: str) -> JobHandle:
+        """Run it once now. Raises `NotFound`."""
+        here = platform()
+        return JobHandle(here.schedules.trigger(schedule_id, owner=here.user).id)
+
+    def delete(self, schedule_id: str) -> Schedule:
+        """Delete it and its ledger; its jobs stay. Raises `NotFound`."""
+        return platform().schedules.delete(schedule_id)
 
 
 class Runs:
@@ -256,11 +314,20 @@ def status() -> Status:
     return platform().status()
 
 
+def _job(notebook: str | os.PathLike[str], parameters: Mapping[str, Any] | None, name: str | None) -> dict[str, Any]:
+    return {
+        "notebook": str(Path(notebook).expanduser().absolute()),
+        "name": name,
+        "parameters": dict(parameters or {}),
+    }
+
+
 def _absolute(view: FeatureViewSpec) -> FeatureViewSpec:
     return view.model_copy(update={"source": str(Path(view.source).expanduser().absolute())})
 
 
 jobs = Jobs()
+schedules = Schedules()
 runs = Runs()
 deployments = Deployments()
 features = Features()
