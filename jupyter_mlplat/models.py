@@ -302,6 +302,16 @@ class Schedule(Model):
     updated_at: AwareDatetime
 
 
+class ScheduleAction(Model):
+    """What becomes, or would become, of one notebook's schedule when schedules come from elsewhere."""
+
+    action: Literal["create", "update", "unchanged", "unmanaged", "refused"]
+    notebook: str
+    schedule_id: str | None = None
+    changes: list[str] = Field(default_factory=list)
+    message: str | None = None
+
+
 class FireTime(Model):
     """A future instant, in UTC and in the schedule's zone."""
 

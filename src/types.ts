@@ -319,6 +319,15 @@ export interface Schedule {
   readonly updated_at: string;
 }
 
+/** What becomes, or would become, of one notebook's schedule when schedules come from elsewhere. */
+export interface ScheduleAction {
+  readonly action: 'create' | 'update' | 'unchanged' | 'unmanaged' | 'refused';
+  readonly notebook: string;
+  readonly schedule_id: string | null;
+  readonly changes: ReadonlyArray<string>;
+  readonly message: string | null;
+}
+
 /** A future instant, in UTC and in the schedule's zone. */
 export interface FireTime {
   readonly utc: string;

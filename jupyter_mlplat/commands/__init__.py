@@ -12,7 +12,6 @@ from .grammar import Absent, Grammar
 ABSENT = Absent(
     nouns=frozenset({"sweeps", "pipelines", "kernels"}),
     verbs={
-        "schedules": frozenset({"apply", "import"}),
         "runs": frozenset({"compare", "diff"}),
         "models": frozenset({"alias", "promote"}),
         "deployments": frozenset({"update", "traffic", "promote", "rollback"}),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -11,10 +13,10 @@ from .blocks import Block, Facts, Seconds, State, Table, Text, Value, span
 from .grammar import Call, Command, argument
 from .jobs import JOB_ARGUMENTS, LISTING, NOTEBOOK, job_fields
 from .jobs_shown import show_submitted
-from .values import build, count, seconds
+from .values import build, count, existing_file, seconds
 
 if TYPE_CHECKING:
-    from ..models import FireTime, Job, Occurrence, Page, Schedule, When
+    from ..models import FireTime, Job, Occurrence, Page, Schedule, ScheduleAction, When
 
 SCHEDULE_ID = argument("id", metavar="ID", help="the schedule's id, as `schedules list` shows it")
 CRON = argument("--cron", metavar="EXPR", help="five fields: minute hour day month weekday")
@@ -83,8 +85,6 @@ def show(call: Call) -> Schedule:
 
 
 def update(call: Call) -> Schedule:
-    from pathlib import Path
-
     from ..models import ScheduleChange
 
     schedules = call.platform.schedules
@@ -132,6 +132,25 @@ def delete(call: Call) -> Schedule:
 def occurrences(call: Call) -> Page[Occurrence]:
     args = call.args
     return call.platform.schedules.occurrences(args.id, limit=args.limit, after=args.after)
+
+
+def apply(call: Call) -> Page[ScheduleAction]:
+    args = call.args
+    folder = Path(args.folder).expanduser().absolute()
+    return call.platform.schedules.apply(folder, owner=call.platform.user, check=args.check)
+
+
+def bring(call: Call) -> Page[ScheduleAction]:
+    args = call.args
+    database = existing_file(args.file, "the database", field="file")
+    return call.platform.schedules.bring(database, owner=call.platform.user, dry_run=args.dry_run)
+
+
+def brought(page: Page[ScheduleAction], args: argparse.Namespace) -> int:
+    """1 where one was refused, and with --check where something would change."""
+    actions = {one.action for one in page.items}
+    waiting = getattr(args, "check", False) and actions & {"create", "update"}
+    return 1 if "refused" in actions or waiting else 0
 
 
 # --- how it looks -------------------------------------------------------------------------------
@@ -197,6 +216,13 @@ def _occurrence_table(items: list[Occurrence]) -> Table:
     return Table(["due", "state", "job", "reason"], rows, empty="None of its instants has come yet.")
 
 
+def show_actions(page: Page[ScheduleAction]) -> list[Block]:
+    rows: list[list[Value]] = [
+        [State(one.action), one.schedule_id, one.notebook, "; ".join(one.changes) or one.message] for one in page.items
+    ]
+    return [Table(["action", "schedule", "notebook", "what"], rows, empty="No notebook there says a schedule.")]
+
+
 def show_preview(page: Page[FireTime]) -> list[Block]:
     rows: list[list[Value]] = [[f"{one.utc:%FT%TZ}", one.local] for one in page.items]
     return [Table(["utc", "local"], rows, empty="It never fires.")]
@@ -253,5 +279,22 @@ COMMANDS = [
     Command(
         "schedules", "occurrences", "what became of its instants, newest first", occurrences, show_occurrences,
         (SCHEDULE_ID, *LISTING),
+    ),
+    Command(
+        "schedules", "apply", "make schedules be as the notebooks of a folder say", apply, show_actions,
+        (
+            argument("folder", metavar="DIR", help="the folder; notebooks say it in metadata.mlplat.schedule"),
+            argument("--check", action="store_true", help="only tell what would change; exit status 1 if anything"),
+        ),
+        brought,
+        "jupyter mlplat schedules apply notebooks --check",
+    ),
+    Command(
+        "schedules", "import", "make schedules of the job definitions of jupyter-scheduler", bring, show_actions,
+        (
+            argument("file", metavar="FILE", help="its database, scheduler.sqlite in Jupyter's data directory"),
+            argument("--dry-run", action="store_true", help="only tell what would be made"),
+        ),
+        brought,
     ),
 ]  # fmt: skip

@@ -79,8 +79,6 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["schedules", "apply", "folder"], "schedules apply"),
-        (["schedules", "import", "scheduler.sqlite"], "schedules import"),
         (["sweeps", "run", "nb.ipynb"], "sweeps"),
         (["pipelines", "run", "file.yaml"], "pipelines"),
         (["kernels", "list"], "kernels"),

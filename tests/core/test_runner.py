@@ -79,19 +79,22 @@ class Attempted:
 Run = Callable[..., Attempted]
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Any:
+@pytest.fixture(name="run")
+def runs(tmp_path: Path) -> Any:
     started: list[Attempted] = []
 
-    def start(notebook: Path, **fields: Any) -> Attempted:
+    def start(notebook: Path, *, host: dict[str, str] | None = None, **fields: Any) -> Attempted:
         folder = tmp_path / f"attempt-{len(started)}"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyter_mlplat.runner"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, TOKEN_VARIABLE: f"test-{tmp_path.name}-{len(started)}"},
-            start_new_session=True,
-        )
+        folder.mkdir()
+        with open(folder / "runner.log", "ab") as errors:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "jupyter_mlplat.runner"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, TOKEN_VARIABLE: f"test-{tmp_path.name}-{len(started)}", **(host or {})},
+                start_new_session=True,
+            )
         attempted = Attempted(process, folder)
         started.append(attempted)
         attempt = {
@@ -117,6 +120,7 @@ def run(tmp_path: Path) -> Any:
         if attempted.process.poll() is None:
             attempted.process.kill()
             attempted.process.wait()
+        sys.stderr.write((attempted.folder / "runner.log").read_text())  # pytest shows it where a test failed
 
 
 def test_cells_parameters_and_output_of_a_run_that_succeeds(tmp_path: Path, run: Run) -> None:
@@ -133,6 +137,7 @@ def test_cells_parameters_and_output_of_a_run_that_succeeds(tmp_path: Path, run:
     executed = nbformat.read(attempted.folder / OUTPUT, as_version=4)
     assert [cell.metadata.get("tags") for cell in executed.cells[:2]] == [["parameters"], ["injected-parameters"]]
     assert record["started_at"] <= record["ended_at"]
+    assert (record["exit_signal"], record["exit_status"]) == (None, None)
 
 
 def test_a_failing_cell_leaves_the_rest_not_run_and_the_notebook_honest(tmp_path: Path, run: Run) -> None:
@@ -146,17 +151,30 @@ def test_a_failing_cell_leaves_the_rest_not_run_and_the_notebook_honest(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "said", "exit_signal", "exit_status"),
     [
-        ("import os; os._exit(0)", "the kernel exited with status 0"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "the kernel was killed by signal SIGSEGV"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "the kernel was killed by signal SIGKILL"),
+        ("import os; os._exit(0)", "the kernel exited with status 0", None, 0),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+            "the kernel was killed by signal SIGSEGV",
+            "SIGSEGV",
+            None,
+        ),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "the kernel was killed by signal SIGKILL",
+            "SIGKILL",
+            None,
+        ),
     ],
 )
-def test_a_kernel_that_dies_is_told_apart(tmp_path: Path, run: Run, cell: str, said: str) -> None:
+def test_a_kernel_that_dies_is_told_apart(
+    tmp_path: Path, run: Run, cell: str, said: str, exit_signal: str | None, exit_status: int | None
+) -> None:
     attempted = run(notebook_at(tmp_path / "nb.ipynb", "1", cell, "2"))
     record = attempted.wait()
     assert (record["state"], record["reason"], record["message"]) == ("failed", "kernel_died", f"cell 1: {said}")
+    assert (record["exit_signal"], record["exit_status"]) == (exit_signal, exit_status)
     assert attempted.states == {0: "ok", 1: "kernel_died"}
     assert statuses_of(attempted.folder / OUTPUT) == ["completed", "failed", "pending"]
 

@@ -23,6 +23,7 @@ from ...models import (
     OccurrenceState,
     Page,
     Schedule,
+    ScheduleAction,
     ScheduleChange,
     ScheduleSpec,
     ScheduleState,
@@ -65,14 +66,10 @@ class SchedulesService:
         Raises `Invalid` for a notebook, a parameter or a timing that cannot be used, and for one that has no
         instant left; `Conflict` where the idempotency key was used for something else.
         """
-        draft = self._jobs.draft(job_spec(spec), owner=owner)
+        draft = self.check(spec, owner=owner)
         when = when_of(spec)
         now = self._clock.now()
         next_at = timing_of(when, now).next_after(now)
-        if next_at is None:
-            raise Invalid(
-                "the schedule has no instant in the future", hint="give a later time", fields={"at": "is past"}
-            )
         key = f"{owner}:{idempotency_key}" if idempotency_key else None
         table = tables.schedules
         with self._store.write() as transaction:
@@ -112,6 +109,16 @@ class SchedulesService:
         self._wake()
         return self.get(str(number))
 
+    def check(self, spec: ScheduleSpec, *, owner: str) -> Draft:
+        """What its jobs would be. Raises `Invalid` for what cannot be scheduled."""
+        draft = self._jobs.draft(job_spec(spec), owner=owner)
+        now = self._clock.now()
+        if timing_of(when_of(spec), now).next_after(now) is None:
+            raise Invalid(
+                "the schedule has no instant in the future", hint="give a later time", fields={"at": "is past"}
+            )
+        return draft
+
     def list(
         self, *, limit: int = 50, after: str | None = None, state: str | None = None, owner: str | None = None
     ) -> Page[Schedule]:
@@ -149,8 +156,10 @@ class SchedulesService:
             edited = None
         return to_schedule(row, last, edited=edited)
 
-    def update(self, schedule_id: str, change: ScheduleChange, *, revision: int | None = None) -> Schedule:
-        """Change what `change` has set; another timing counts from now.
+    def update(
+        self, schedule_id: str, change: ScheduleChange, *, revision: int | None = None, promote: bool = False
+    ) -> Schedule:
+        """Change what `change` has set; another timing counts from now. With `promote` see there.
 
         Raises `NotFound`, `Stale` where `revision` is given and is not the current one, `Invalid`.
         """
@@ -167,9 +176,11 @@ class SchedulesService:
             if change.name is not None:
                 values["name"] = change.name
             job = dict(row["job"])
+            pinned = Path(row["folder"]) / SUBMITTED
+            notebook = read_notebook(Path(row["notebook"]) if promote else pinned)
             if change.parameters is not None:
-                notebook = read_notebook(Path(row["folder"]) / SUBMITTED)
-                job["parameters"] = validate(schema(notebook), dict(change.parameters))
+                job["parameters"] = dict(change.parameters)
+            job["parameters"] = validate(schema(notebook), job["parameters"])
             job["options"] = {**job["options"], **change.model_dump(mode="json", include=wanted & OWN)}
             values["job"] = job
             if wanted & WHEN:
@@ -181,6 +192,9 @@ class SchedulesService:
                         raise Invalid("the schedule has no instant in the future", hint="give a later time")
                     if row["state"] == ScheduleState.ENDED.value:
                         values["state"] = ScheduleState.ACTIVE.value
+            if promote:
+                values["notebook_hash"] = content_hash(notebook)
+                write_notebook(pinned, notebook)
             self._change(transaction, row, **values)
         self._wake()
         return self.get(schedule_id)
@@ -227,14 +241,7 @@ class SchedulesService:
 
         Raises `NotFound`, and `Invalid` where the notebook, or a parameter of the schedule with it, cannot be used.
         """
-        with self._store.write() as transaction:
-            row = find(transaction.connection, schedule_id)
-            notebook = read_notebook(Path(row["notebook"]))
-            values = validate(schema(notebook), dict(row["job"]["parameters"]))
-            write_notebook(Path(row["folder"]) / SUBMITTED, notebook)
-            job = {**row["job"], "parameters": values}
-            self._change(transaction, row, notebook_hash=content_hash(notebook), job=job)
-        return self.get(schedule_id)
+        return self.update(schedule_id, ScheduleChange(), promote=True)
 
     def pinned(self, schedule_id: str) -> Path:
         """The notebook that its jobs run. Raises `NotFound`."""
@@ -275,6 +282,18 @@ class SchedulesService:
             rows = connection.execute(query).mappings().all()
         items = [to_occurrence(one) for one in rows[:limit]]
         return Page[Occurrence](items=items, next=items[-1].scheduled_for.isoformat() if len(rows) > limit else None)
+
+    def apply(self, folder: Path, *, owner: str, check: bool = False) -> Page[ScheduleAction]:
+        """See `bringing.apply_folder`."""
+        from .bringing import apply_folder
+
+        return apply_folder(self, folder, owner=owner, check=check)
+
+    def bring(self, database: Path, *, owner: str, dry_run: bool = False) -> Page[ScheduleAction]:
+        """See `bringing.import_scheduler`."""
+        from .bringing import import_scheduler
+
+        return import_scheduler(self, database, owner=owner, dry_run=dry_run)
 
     # --- what the engine does -------------------------------------------------------------------
 
