@@ -33,6 +33,7 @@ class Home:
                 self.artifacts,
                 self.jobs,
                 self.schedules,
+                self.sweeps,
                 self.features,
                 self.log,
                 self.run,
@@ -66,6 +67,11 @@ class Home:
     def schedules(self) -> Path:
         """One folder per schedule: the notebook that runs."""
         return self.root / "schedules"
+
+    @property
+    def sweeps(self) -> Path:
+        """One folder per sweep: the notebook that runs, and Optuna's journal."""
+        return self.root / "sweeps"
 
     @property
     def features(self) -> Path:

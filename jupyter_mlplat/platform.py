@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .services.drift import DriftService
     from .services.features import FeaturesService
     from .services.gpus import GPUsService
-    from .services.jobs import JobsService, SchedulesService
+    from .services.jobs import JobsService, SchedulesService, SweepsService
     from .services.runs import RunsService
     from .store import Store
 
@@ -170,6 +170,12 @@ class Platform(LoggingConfigurable):
         from .services.jobs import SchedulesService
 
         return SchedulesService(self.store, self.home, self.clock, self.jobs, self.wake_engine)
+
+    @cached_property
+    def sweeps(self) -> SweepsService:
+        from .services.jobs import SweepsService
+
+        return SweepsService(self.store, self.home, self.clock, self.jobs, self.wake_engine)
 
     @cached_property
     def deployments(self) -> DeploymentsService:

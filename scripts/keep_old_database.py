@@ -96,6 +96,22 @@ def fill(store: Store) -> None:
             )
         )
         transaction.connection.execute(
+            insert(tables.sweeps).values(
+                name="träin",
+                owner="ana",
+                state="partial",
+                notebook="/data/notebooks/träin's.ipynb",
+                folder="/data/mlplat/sweeps/1",
+                job={"parameters": {}, "options": {}},
+                space={"lr": [0.1, 0.01], "depth": {"low": 1, "high": 9, "log": False}},
+                strategy="random",
+                trials=2,
+                direction="maximize",
+                seed=0,
+                created_at=at(1),
+            )
+        )
+        transaction.connection.execute(
             insert(tables.deployments).values(
                 name="digits",
                 owner="ben",

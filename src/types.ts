@@ -153,6 +153,9 @@ export interface Job {
   readonly retry_of: string | null;
   readonly schedule_id: string | null;
   readonly scheduled_for: string | null;
+  readonly sweep_id: string | null;
+  /** its place in the sweep: parameter -> value */
+  readonly point: Readonly<Record<string, JSONValue>> | null;
   readonly cancel_requested: boolean;
   /** place in the queue, from 1; null unless queued */
   readonly position: number | null;
@@ -333,6 +336,89 @@ export interface FireTime {
   readonly utc: string;
   /** ISO 8601 with the zone's offset */
   readonly local: string;
+}
+
+/** Where a sweep stands; `partial` has points that succeeded and points that did not. */
+export type SweepState =
+  | 'running'
+  | 'succeeded'
+  | 'partial'
+  | 'failed'
+  | 'cancelled';
+
+/** A range of numbers, both ends included; `log` spreads points evenly over orders of magnitude. */
+export interface Span {
+  readonly low: number;
+  readonly high: number;
+  readonly log: boolean;
+}
+
+/** A notebook, and the points of a space of its parameters at which it runs. */
+export interface SweepSpec {
+  /** higher runs first */
+  readonly priority?: number;
+  /** seconds that one attempt may take */
+  readonly timeout?: number | null;
+  /** seconds that one cell may take */
+  readonly cell_timeout?: number | null;
+  /** seconds from submission in which it ends, all retries counted */
+  readonly deadline?: number | null;
+  /** further attempts after one that failed */
+  readonly retries?: number;
+  /** the reasons to retry on; any that a retry can help by default */
+  readonly retry_on?: ReadonlyArray<Reason> | null;
+  /** seconds before the first retry, doubled each time */
+  readonly retry_delay?: number;
+  /** path of the notebook */
+  readonly notebook: string;
+  readonly name?: string | null;
+  /** values that all points share */
+  readonly parameters?: Readonly<Record<string, JSONValue>>;
+  /** parameter -> its values, or a range */
+  readonly space: Readonly<Record<string, Span | ReadonlyArray<JSONValue>>>;
+  readonly strategy?: 'grid' | 'random' | 'optuna';
+  /** how many points; a grid has all of them */
+  readonly trials?: number | null;
+  /** what the best point is the best of */
+  readonly metric?: string | null;
+  readonly direction?: 'minimize' | 'maximize';
+  /** points that run at the same time */
+  readonly parallel?: number | null;
+  readonly seed?: number;
+}
+
+/** One point of a sweep, and the newest job that ran it. */
+export interface SweepPoint {
+  readonly job_id: string;
+  readonly state: JobState;
+  readonly point: Readonly<Record<string, JSONValue>>;
+  /** of the sweep's metric */
+  readonly value: number | null;
+}
+
+/** A notebook at many points of its parameters, one job for each. */
+export interface Sweep {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly state: SweepState;
+  readonly notebook: string;
+  readonly parameters: Readonly<Record<string, JSONValue>>;
+  readonly options: JobOptions;
+  readonly space: Readonly<Record<string, Span | ReadonlyArray<JSONValue>>>;
+  readonly strategy: 'grid' | 'random' | 'optuna';
+  readonly trials: number;
+  readonly metric: string | null;
+  readonly direction: 'minimize' | 'maximize';
+  readonly parallel: number | null;
+  readonly message: string | null;
+  /** job state -> points */
+  readonly counts: Readonly<Record<string, number>>;
+  readonly best: SweepPoint | null;
+  /** empty in lists */
+  readonly points: ReadonlyArray<SweepPoint>;
+  readonly created_at: string;
+  readonly ended_at: string | null;
 }
 
 /** The text that a job printed; `offset` is where the next read continues. */

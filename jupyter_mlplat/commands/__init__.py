@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import deployments, drift, features, gpus, jobs, jobs_shown, models, runs, schedules, whole
+from . import deployments, drift, features, gpus, jobs, jobs_shown, models, runs, schedules, sweeps, whole
 from .blocks import Block
 from .grammar import Absent, Grammar
 
 ABSENT = Absent(
-    nouns=frozenset({"sweeps", "pipelines", "kernels"}),
+    nouns=frozenset({"pipelines", "kernels"}),
     verbs={
         "runs": frozenset({"compare", "diff"}),
         "models": frozenset({"alias", "promote"}),
@@ -30,6 +30,7 @@ GRAMMAR = Grammar(
         *whole.COMMANDS,
         *jobs.COMMANDS,
         *schedules.COMMANDS,
+        *sweeps.COMMANDS,
         *runs.COMMANDS,
         *models.COMMANDS,
         *deployments.COMMANDS,
@@ -43,6 +44,7 @@ GRAMMAR = Grammar(
 SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
     "Job": jobs_shown.show_job,
     "Schedule": schedules.show_schedule,
+    "Sweep": sweeps.show_sweep,
     "JobLog": jobs_shown.show_log,
     "Run": runs.show_run,
     "RunDetail": runs.show_run,

@@ -39,6 +39,7 @@ class Engine:
         self._attempts = Attempts(platform, self.queue, self._recording)
         self._targets: dict[str, ServingTarget] = {}
         self._wanted_endpoints = 0
+        self._sweeping = False
         self._supervisor = threading.Thread(target=self._supervise, name="supervise", daemon=True)
         self._supervised = threading.Event()
         self._left = threading.Event()
@@ -71,7 +72,7 @@ class Engine:
                 if moment - acknowledged > ACKNOWLEDGE_S:
                     acknowledged = moment
                     self._attempts.acknowledge()
-                if busy or self._wanted_endpoints or not self._supervised.is_set():
+                if busy or self._sweeping or self._wanted_endpoints or not self._supervised.is_set():
                     idle_since = moment
                 if self._leaving is not None and not busy:
                     return "asked to stop"
@@ -138,11 +139,12 @@ class Engine:
     def _supervise(self) -> None:
         while not self._left.is_set():
             try:
+                self._sweeping = self.platform.sweeps.advance()
                 self._wanted_endpoints = self.platform.deployments.supervise(self._target)
             except MLPlatError as error:
                 logger.warning("%s", error.message)
             except Exception:
-                logger.exception("the endpoints could not be supervised")
+                logger.exception("endpoints and sweeps could not be supervised")
             self._supervised.set()
             self._left.wait(SUPERVISE_S)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SERVICES = ("jobs", "schedules", "runs", "deployments", "features", "drift", "gpus")
+SERVICES = ("jobs", "schedules", "sweeps", "runs", "deployments", "features", "drift", "gpus")
 BUCKETS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from . import deployments, drift, features, gpus, jobs, runs, schedules, status
+from . import deployments, drift, features, gpus, jobs, runs, schedules, status, sweeps
 from .base import PREFIX
 
 ROUTES = [
     *jobs.ROUTES,
     *schedules.ROUTES,
+    *sweeps.ROUTES,
     *runs.ROUTES,
     *deployments.ROUTES,
     *features.ROUTES,

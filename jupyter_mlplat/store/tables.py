@@ -80,6 +80,9 @@ jobs = Table(
     Column("lane_limit", Integer),
     Column("schedule_id", Integer, comment="what submitted it"),
     Column("scheduled_for", UTCDateTime, comment="the due instant that it is the answer to"),
+    Column("sweep_id", Integer),
+    Column("point", JSON, comment="its place in the sweep's space: parameter -> value"),
+    Column("trial", Integer, comment="number of the sweep's point, or of its Optuna trial"),
     Column("submitted_at", UTCDateTime, nullable=False),
     Column("started_at", UTCDateTime),
     Column("ended_at", UTCDateTime),
@@ -97,6 +100,7 @@ jobs = Table(
     Index("ix_jobs_state_id", "state", "id"),
     Index("ix_jobs_queue", "state", "priority", "id"),
     Index("ix_jobs_schedule_id", "schedule_id", "id"),
+    Index("ix_jobs_sweep_id", "sweep_id", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -174,6 +178,31 @@ occurrences = Table(
     Column("job_id", Integer),
     Column("decided_at", UTCDateTime, nullable=False),
     PrimaryKeyConstraint("schedule_id", "scheduled_for"),
+)
+
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(200), nullable=False),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("notebook", Text, nullable=False, comment="absolute path; what runs is the copy in the folder"),
+    Column("folder", Text, nullable=False),
+    Column("job", JSON, nullable=False, comment="fixed parameters and options of each of its jobs"),
+    Column("space", JSON, nullable=False),
+    Column("strategy", String(16), nullable=False),
+    Column("trials", Integer, nullable=False, comment="how many points it has, or will have"),
+    Column("metric", String(250)),
+    Column("direction", String(16), nullable=False),
+    Column("parallel", Integer),
+    Column("seed", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False, default=False),
+    Column("message", Text),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("ended_at", UTCDateTime),
+    Column("idempotency_key", String(300), unique=True),
+    sqlite_autoincrement=True,
 )
 
 deployments = Table(

@@ -69,7 +69,7 @@ def test_every_command_and_option_is_documented() -> None:
 
 
 def test_every_verb_of_a_noun_is_on_its_own_page() -> None:
-    for noun in [*NOUNS, "schedules"]:
+    for noun in [*NOUNS, "schedules", "sweeps"]:
         page = text(ROOT / "docs" / f"{noun}.md")
         missing = [verb for verb in GRAMMAR.verbs(noun) if not re.search(rf"\b{verb}\b", page)]
         assert missing == [], f"docs/{noun}.md does not name them"

@@ -221,6 +221,18 @@ def test_a_pause_is_told_in_the_ledger(schedules: SchedulesService, clock: Manua
     ] * 3
 
 
+def test_instants_before_a_change_of_the_timing_are_told(
+    schedules: SchedulesService, clock: ManualClock, notebook: Path
+) -> None:
+    made = create(schedules, notebook)
+    clock.move(minutes=2, seconds=10)
+    after = schedules.update(made.id, ScheduleChange(every=3600))
+    assert after.next_at == clock.now() + timedelta(hours=1)
+    assert [(one.state, one.reason) for one in schedules.occurrences(made.id).items] == [
+        ("skipped", "its timing was changed")
+    ] * 2
+
+
 def test_once(schedules: SchedulesService, clock: ManualClock, notebook: Path) -> None:
     made = create(schedules, notebook, at="2026-11-21T05:00:00+00:00")
     clock.moment = datetime(2026, 11, 21, 5, 0, 0, 200_000, tzinfo=UTC)

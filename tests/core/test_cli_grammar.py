@@ -79,7 +79,6 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["sweeps", "run", "nb.ipynb"], "sweeps"),
         (["pipelines", "run", "file.yaml"], "pipelines"),
         (["kernels", "list"], "kernels"),
         (["jobs", "run", "nb.ipynb", "--gpus", "1"], "jobs run --gpus"),

@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from jupyter_mlplat.attempts import TOKEN_VARIABLE
 from jupyter_mlplat.crashpoint import POINTS, VARIABLE
-from jupyter_mlplat.models import JobSpec, ScheduleChange, ScheduleSpec
+from jupyter_mlplat.models import JobSpec, ScheduleSpec
 from jupyter_mlplat.platform import Platform
 
 from . import oracle
@@ -105,7 +105,6 @@ def test_random_kills(platform: Platform, tmp_path: Path, rounds: int, seed: int
             except ProcessLookupError:
                 continue
         platform.wake_engine()
-    platform.schedules.update(schedule.id, ScheduleChange(every=3600.0))
     platform.schedules.pause(schedule.id)
     oracle.check(platform, within=300.0)
     assert {job.state.value for job in platform.jobs.list(limit=1000).items} == {"succeeded"}

@@ -3,5 +3,6 @@
 from .queue import JobQueue
 from .schedules import SchedulesService
 from .service import JobsService
+from .sweeps import SweepsService
 
-__all__ = ["JobQueue", "JobsService", "SchedulesService"]
+__all__ = ["JobQueue", "JobsService", "SchedulesService", "SweepsService"]

@@ -53,7 +53,7 @@ def attempts_of(connection: Connection, row: RowMapping) -> list[AttemptRecord]:
 
 
 SHOWN = frozenset(Job.model_fields)
-IDS = ("id", "retry_of", "schedule_id")
+IDS = ("id", "retry_of", "schedule_id", "sweep_id")
 
 
 def to_job(row: RowMapping, place: Place | None = None, **more: Any) -> Job:

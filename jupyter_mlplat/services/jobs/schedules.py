@@ -31,7 +31,7 @@ from ...models import (
 )
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
-from .firing import LONGEST_STEP, Firing, fire
+from .firing import Firing, fire
 from .notebookfile import read_notebook, source_of
 from .parameters import schema, validate
 from .rows import SUBMITTED
@@ -40,6 +40,8 @@ from .submission import OWN, Draft, content_hash, insert_job, write_notebook
 from .timing import Timing, timing
 
 WHEN = frozenset(When.model_fields)
+MOST_SKIPPED = 1_000_000
+"""Instants that a pause may have: two years of minutes."""
 
 
 class SchedulesService:
@@ -187,6 +189,7 @@ class SchedulesService:
                 when = When.model_validate({**_when_of_row(row).model_dump(), **_one_timing(change, wanted)})
                 values |= _when_columns(when)
                 if wanted & {"cron", "timezone", "every", "at"}:
+                    _skip_due(transaction, row, now, "its timing was changed")
                     values |= {"starts_at": now, "next_at": timing_of(when, now).next_after(now)}
                     if values["next_at"] is None:
                         raise Invalid("the schedule has no instant in the future", hint="give a later time")
@@ -217,12 +220,8 @@ class SchedulesService:
             if row["state"] == ScheduleState.ENDED.value:
                 raise Conflict(f"schedule {schedule_id} has ended", hint="give it a later time: schedules update")
             if row["state"] == ScheduleState.PAUSED.value:
-                when = timing_of_row(row)
-                if row["next_at"] is not None and row["next_at"] <= now:
-                    first = row["next_at"]
-                    for instant in when.between(first - timedelta(microseconds=1), now, LONGEST_STEP):
-                        _enter(transaction, row["id"], instant, OccurrenceState.SKIPPED, "it was paused", None, now)
-                next_at = when.next_after(now)
+                _skip_due(transaction, row, now, "it was paused")
+                next_at = timing_of_row(row).next_after(now)
                 state = ScheduleState.ENDED if next_at is None else ScheduleState.ACTIVE
                 self._change(transaction, row, state=state.value, next_at=next_at)
         self._wake()
@@ -480,6 +479,16 @@ def _enter(
             schedule_id=schedule, scheduled_for=instant, state=state.value, reason=reason, job_id=job, decided_at=now
         )
     )
+
+
+def _skip_due(transaction: Transaction, row: RowMapping, now: datetime, why: str) -> None:
+    """Enter the instants that are due and undecided as skipped."""
+    if row["next_at"] is not None and row["next_at"] <= now:
+        instants = timing_of_row(row).between(row["next_at"] - timedelta(microseconds=1), now, MOST_SKIPPED)
+        same = {"schedule_id": row["id"], "state": OccurrenceState.SKIPPED.value, "reason": why, "decided_at": now}
+        transaction.connection.execute(
+            insert(tables.occurrences), [{**same, "scheduled_for": instant} for instant in instants]
+        )
 
 
 def _newest_occurrences(connection: Connection, schedules: list[int]) -> dict[int, RowMapping]:

@@ -41,7 +41,7 @@ class JobsService:
         self._clock = clock
         self._wake = wake
         self._backend = backend
-        self._slots = slots
+        self.slots = slots
 
     def schema(self, notebook: Path) -> dict[str, Any]:
         """The JSON Schema of a notebook's parameters. Raises `Invalid` where it is no notebook."""
@@ -227,7 +227,7 @@ class JobsService:
     def _line(self, connection: Connection, rows: Sequence[RowMapping]) -> dict[int, Place]:
         if not any(row["state"] == JobState.QUEUED.value for row in rows):
             return {}
-        return places(connection, self._clock.now(), self._slots)
+        return places(connection, self._clock.now(), self.slots)
 
     def cancel(self, job_id: str) -> Job:
         """Ask for a job's end; the engine carries it out. Raises `NotFound`, and `Conflict` where it has ended."""
