@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import nbformat
 import pytest
 
 from jupyter_mlplat.platform import Platform
+
+from ..shell import here
 
 
 def write_notebook(path: Path, *sources: str, parameters: str = "alpha: float = 0.5\nname = 'a'") -> Path:
@@ -26,23 +27,13 @@ def write_notebook(path: Path, *sources: str, parameters: str = "alpha: float = 
     return path
 
 
-def cli(*words: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "jupyter_mlplat.cli", *map(str, words)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        **options,
-    )
-
-
 @pytest.mark.usefixtures("platform")
 def test_a_job_from_the_shell_from_submit_to_output(tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path / "train.ipynb", "print('alpha is', alpha, name)")
     parameters = tmp_path / "p.yaml"
     parameters.write_text("alpha: 0.1\nname: from the file\n")
 
-    done = cli("jobs", "run", notebook, "-f", parameters, "-p", "alpha=0.25", "--name", "first", "--stream", "--json")
+    done = here("jobs", "run", notebook, "-f", parameters, "-p", "alpha=0.25", "--name", "first", "--stream", "--json")
     assert done.returncode == 0, done.stderr
     assert "alpha is 0.25 from the file" in done.stderr
     job = json.loads(done.stdout)
@@ -52,37 +43,37 @@ def test_a_job_from_the_shell_from_submit_to_output(tmp_path: Path) -> None:
     assert [cell["index"] for cell in job["cells"]] == [0, 1]
     assert job["run_id"]
 
-    shown = json.loads(cli("jobs", "show", job["id"], "--json").stdout)
+    shown = json.loads(here("jobs", "show", job["id"], "--json").stdout)
     assert shown == job
-    listed = json.loads(cli("jobs", "list", "--json").stdout)
+    listed = json.loads(here("jobs", "list", "--json").stdout)
     assert [one["id"] for one in listed["items"]] == [job["id"]]
     assert listed["next"] is None
-    cells = json.loads(cli("jobs", "cells", job["id"], "--json").stdout)
+    cells = json.loads(here("jobs", "cells", job["id"], "--json").stdout)
     assert cells == {"items": job["cells"], "next": None}
-    log = json.loads(cli("jobs", "logs", job["id"], "--json").stdout)
+    log = json.loads(here("jobs", "logs", job["id"], "--json").stdout)
     assert "alpha is 0.25" in log["text"]
     assert log["ended"] is True
-    assert "alpha is 0.25" in cli("jobs", "logs", job["id"], "--follow").stderr
-    output = json.loads(cli("jobs", "output", job["id"], "--json").stdout)
+    assert "alpha is 0.25" in here("jobs", "logs", job["id"], "--follow").stderr
+    output = json.loads(here("jobs", "output", job["id"], "--json").stdout)
     executed = nbformat.read(output["path"], as_version=4)
     assert "alpha is 0.25" in str(executed.cells)
     page = tmp_path / "page.html"
-    assert cli("jobs", "output", job["id"], "--html", "--to", page).stdout.strip() == str(page)
+    assert here("jobs", "output", job["id"], "--html", "--to", page).stdout.strip() == str(page)
     assert "alpha is 0.25" in page.read_text()
 
-    table = cli("jobs", "list").stdout.splitlines()
+    table = here("jobs", "list").stdout.splitlines()
     assert table[0].split() == ["ID", "NAME", "STATE", "CELLS", "SUBMITTED", "TOOK", "METRIC", "OWNER"]
     assert table[1].split()[:4] == [job["id"], "first", "succeeded", "2/2"]
-    assert cli("jobs", "cancel", job["id"]).returncode == 4
+    assert here("jobs", "cancel", job["id"]).returncode == 4
 
     failed = write_notebook(tmp_path / "fails.ipynb", "raise ValueError('no such luck')", "1")
-    done = cli("jobs", "run", failed, "--wait", "--json")
+    done = here("jobs", "run", failed, "--wait", "--json")
     assert done.returncode == 1
     job = json.loads(done.stdout)
     assert (job["state"], job["reason"]) == ("failed", "cell_error")
     assert [cell["state"] for cell in job["cells"]] == ["ok", "error", "not_run"]
     assert "ValueError: no such luck" in job["cells"][1]["error"]
-    assert cli("jobs", "watch", job["id"]).returncode == 1
+    assert here("jobs", "watch", job["id"]).returncode == 1
 
 
 @pytest.mark.usefixtures("platform")
@@ -110,18 +101,18 @@ def test_ctrl_c_stops_the_waiting_and_not_the_job(tmp_path: Path) -> None:
     assert error["reason"] == "interrupted"
     assert err.splitlines()[-1] == "hint: cancel it: jupyter mlplat jobs cancel 1"
     assert "Traceback" not in err
-    assert json.loads(cli("jobs", "show", "1", "--json").stdout)["state"] == "running"
+    assert json.loads(here("jobs", "show", "1", "--json").stdout)["state"] == "running"
 
-    assert cli("stop").returncode == 4
+    assert here("stop").returncode == 4
 
-    done = cli("jobs", "cancel", "1", "--wait", "--json")
+    done = here("jobs", "cancel", "1", "--wait", "--json")
     assert json.loads(done.stdout)["state"] == "cancelled"
     assert done.returncode == 0
 
 
 def test_jobs_run_returns_at_once(platform: Platform, tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path / "train.ipynb", "print(1)")
-    done = cli("jobs", "run", notebook)
+    done = here("jobs", "run", notebook)
     assert done.returncode == 0
     assert done.stdout == "job 1 is queued; watch it: jupyter mlplat jobs watch 1\n"
     assert platform.jobs.wait("1", timeout=60).state == "succeeded"
@@ -129,10 +120,10 @@ def test_jobs_run_returns_at_once(platform: Platform, tmp_path: Path) -> None:
 
 def test_schema_of_a_notebook(platform: Platform, tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path / "train.ipynb", parameters="alpha: float = 0.5  # how much\nkind = 'a'")
-    schema = json.loads(cli("jobs", "schema", notebook, "--json").stdout)
+    schema = json.loads(here("jobs", "schema", notebook, "--json").stdout)
     assert schema["properties"]["alpha"]["type"] == "number"
     assert schema["properties"]["alpha"]["default"] == 0.5
     assert schema["properties"]["alpha"]["description"] == "how much"
-    text = cli("jobs", "schema", notebook).stdout.splitlines()
+    text = here("jobs", "schema", notebook).stdout.splitlines()
     assert text[0].split() == ["PARAMETER", "TYPE", "DEFAULT", "VALUES", "DESCRIPTION"]
     assert "how much" in text[1]

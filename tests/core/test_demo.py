@@ -16,6 +16,8 @@ import pytest
 
 from jupyter_mlplat.platform import Platform
 
+from ..shell import here
+
 STEPS = [
     "job",
     "run",
@@ -31,9 +33,11 @@ STEPS = [
 
 
 def cli(*words: str | Path, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "jupyter_mlplat.cli", *map(str, words)], capture_output=True, text=True, timeout=400
-    )
+    if words[0] == "demo":
+        command = [sys.executable, "-m", "jupyter_mlplat.cli", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=400)
+    else:
+        done = here(*words)
     assert done.returncode == status, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stdout
