@@ -20,6 +20,9 @@ class Attempt:
 
     `folder` is a path on the host that runs it; `environment` is added to the kernel's. With
     `acknowledge` the runner ends its tree when nobody has acknowledged it for that many seconds.
+    `memory_limit` (bytes) is for the kernel and all that it starts, together; `max_cell_output` and
+    `max_output` (bytes) bound what one cell and all cells may leave in the notebook. `secrets` names
+    parameters and where the host that runs the attempt finds their values: `env:VARIABLE` or `file:PATH`.
     """
 
     job_id: str
@@ -32,6 +35,10 @@ class Attempt:
     timeout: float | None = None
     cell_timeout: float | None = None
     acknowledge: float = 30.0
+    memory_limit: int | None = None
+    max_cell_output: int = 10 * 2**20
+    max_output: int = 100 * 2**20
+    secrets: dict[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:

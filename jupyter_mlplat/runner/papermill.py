@@ -6,36 +6,21 @@ the cells that never ran as `pending` and the one that ended the run as `failed`
 
 from __future__ import annotations
 
-import re
-import signal
+import time
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from ..models import CellState, Reason
+from ..protocols import Attempt
+from .client import Observer, client_class
+from .output import OutputLimit
 from .record import Outcome
+from .secrets import Redactor
 
-SKIP_TAG = "mlplat:skip-in-job"
-INJECTED_TAG = "injected-parameters"
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class Observer(Protocol):
-    """Who is told about a run as it goes; every method is called from the thread that executes."""
-
-    outcome: Outcome
-
-    def kernel_ready(self, pid: int | None) -> None:
-        """The kernel answers; the first cell comes next."""
-
-    def cell_started(self, index: int) -> None: ...
-
-    def cell_ended(self, index: int, state: CellState, error: str | None = None) -> None: ...
-
-    def print(self, text: str) -> None:
-        """Text that the notebook printed."""
-
-    def stopping(self) -> bool:
-        """True when no further cell may start."""
+SAVE_S = 1.0
+SAVE_SHARE = 10
+"""A save takes at most a tenth of the time: each writes the whole notebook, however many cells it has."""
 
 
 class Quiet:
@@ -44,7 +29,7 @@ class Quiet:
     def __init__(self) -> None:
         self.outcome = Outcome()
 
-    def kernel_ready(self, pid: int | None) -> None:
+    def kernel_ready(self) -> None:
         return
 
     def cell_started(self, index: int) -> None:
@@ -56,8 +41,14 @@ class Quiet:
     def print(self, text: str) -> None:
         return
 
+    def explain(self, text: str) -> None:
+        return
+
     def stopping(self) -> bool:
         return False
+
+    def death(self, returncode: int | None) -> tuple[Reason, str]:
+        return Reason.KERNEL_DIED, self.outcome.died(returncode)
 
 
 class MLPlatEngine:
@@ -78,11 +69,18 @@ class MLPlatEngine:
         start_timeout: float = 60,
         stdout_file: Any = None,
         stderr_file: Any = None,
+        kernel_manager: Any = None,
+        max_cell_output: int = Attempt.max_cell_output,
+        max_output: int = Attempt.max_output,
+        secrets: dict[str, str] | None = None,
+        redactor: Redactor | None = None,
         **_: object,
     ) -> Any:
-        """Execute `nb` and return it with outputs. What went wrong is in its metadata and in the observer's outcome."""
-        manager_class, client_class = _classes()
-        manager = manager_class(
+        """Execute `nb` and return it with outputs. What went wrong is in its metadata and in the observer's outcome.
+
+        A `kernel_manager` that comes with a kernel is used and shut down. papermill writes the notebook afterwards.
+        """
+        manager = _manager_class()(
             nb,
             output_path=output_path,
             progress_bar=progress_bar,
@@ -92,8 +90,9 @@ class MLPlatEngine:
         watching: Observer = observer or Quiet()
         manager.notebook_start()
         try:
-            client = client_class(
+            client = client_class()(
                 manager,
+                km=kernel_manager,
                 kernel_name=kernel_name,
                 timeout=execution_timeout,
                 startup_timeout=int(start_timeout),
@@ -104,11 +103,18 @@ class MLPlatEngine:
             )
             client.observer = watching
             client.shifted = submitted_has_injected is False
+            client.limit = OutputLimit(max_cell_output, max_output)
+            client.secrets, client.redactor = secrets or {}, redactor
             client.execute()
+        except BaseException:
+            manager.notebook_complete()
+            manager.save_now()
+            raise
         finally:
             manager.cleanup_pbar()
-            manager.notebook_complete()
+        manager.notebook_complete()
         if observer is None and watching.outcome.reason in (Reason.KERNEL_DIED, Reason.TIMEOUT):
+            manager.save_now()
             raise RuntimeError(watching.outcome.message)
         return manager.nb
 
@@ -124,32 +130,37 @@ class MLPlatEngine:
         return language or str(nb.metadata.get("language_info", {}).get("name") or spec.get("language") or "python")
 
 
-def plain(text: str) -> str:
-    """Without the colours of a terminal."""
-    return _ANSI.sub("", text)
-
-
-def describe_death(returncode: int | None) -> str:
-    """How the kernel's process ended, in words."""
-    if returncode is None:
-        return "the kernel died"
-    if returncode < 0:
-        try:
-            name = signal.Signals(-returncode).name
-        except ValueError:
-            name = str(-returncode)
-        return f"the kernel was killed by signal {name}"
-    return f"the kernel exited with status {returncode}"
-
-
 @cache
-def _classes() -> tuple[Any, Any]:
-    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-    from papermill.clientwrap import PapermillNotebookClient
+def _manager_class() -> Any:
     from papermill.engines import NotebookExecutionManager
 
     class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
-        """Leaves a cell that never ran `pending`."""
+        """Leaves a cell that never ran `pending`; saves when that is due, not at every change."""
+
+        before_save: Callable[[], None] = staticmethod(lambda: None)
+        _next_save = 0.0
+        _changed = False
+
+        def save(self, **kwargs: object) -> None:
+            self._changed = True
+            self.save_if_due()
+
+        def autosave_cell(self) -> None:
+            self.save()
+
+        def save_if_due(self) -> None:
+            """Write the notebook, where it changed and the last time is long enough ago."""
+            if self._changed and time.monotonic() >= self._next_save:
+                self.save_now()
+
+        def save_now(self) -> None:
+            """Write the notebook."""
+            began = time.monotonic()
+            self._changed = False
+            self.before_save()
+            super().save()
+            took = time.monotonic() - began
+            self._next_save = began + took + max(SAVE_S, SAVE_SHARE * took)
 
         def notebook_complete(self, **kwargs: object) -> None:
             self.end_time = self.now()
@@ -160,104 +171,5 @@ def _classes() -> tuple[Any, Any]:
             self.nb.metadata.papermill["exception"] = failed or None
             self.complete_pbar()
             self.cleanup_pbar()
-            self.save()
 
-    class Client(PapermillNotebookClient):  # type: ignore[misc]
-        """Runs the cells one by one and says how each ended."""
-
-        observer: Observer
-        shifted: bool = False
-
-        def execute(self, **kwargs: object) -> Any:
-            self.reset_execution_trackers()
-            with self.setup_kernel(**kwargs):
-                process = getattr(self.km.provisioner, "process", None)
-                self.observer.kernel_ready(getattr(process, "pid", None))
-                alive = self.papermill_execute_cells()
-                if alive:
-                    info = self.wait_for_reply(self.kc.kernel_info())
-                    if info:
-                        self.nb.metadata["language_info"] = info["content"]["language_info"]
-                    self.set_widgets_metadata()
-            return self.nb
-
-        def papermill_execute_cells(self) -> bool:
-            """True while the kernel is alive and well at the end."""
-            position_of_submitted = 0
-            for position, cell in enumerate(self.nb.cells):
-                injected = self.shifted and INJECTED_TAG in cell.metadata.get("tags", [])
-                index = None if injected else position_of_submitted
-                position_of_submitted += 0 if injected else 1
-                if self.observer.stopping():
-                    return False
-                if cell.cell_type != "code":
-                    cell.metadata.papermill["status"] = self.nb_man.COMPLETED
-                    continue
-                if SKIP_TAG in cell.metadata.get("tags", []):
-                    cell.metadata.papermill["status"] = self.nb_man.COMPLETED
-                    self._ended(index, CellState.SKIPPED)
-                    continue
-                if not self._run(cell, position, index):
-                    return self.observer.outcome.reason in (None, Reason.CELL_ERROR)
-            return True
-
-        def _run(self, cell: Any, position: int, index: int | None) -> bool:
-            if index is not None:
-                self.observer.cell_started(index)
-            process = getattr(self.km.provisioner, "process", None)
-            manager, outcome = self.nb_man, self.observer.outcome
-            manager.cell_start(cell, position)
-            where = "the cell with the parameters" if index is None else f"cell {index}"
-            state, error, go_on = CellState.OK, None, True
-            try:
-                self.execute_cell(cell, position)
-            except CellExecutionError as exception:
-                go_on = False
-                if exception.ename == "SystemExit" and exception.evalue in ("", "0", "None"):
-                    self._skip_rest(position)
-                else:
-                    state, error = CellState.ERROR, plain(f"{exception.ename}: {exception.evalue}")
-                    manager.cell_exception(self.nb.cells[position], cell_index=position, exception=exception)
-                    outcome.fail(Reason.CELL_ERROR, f"{where}: {error}")
-                    self.observer.print(plain(exception.traceback) + "\n")
-            except CellTimeoutError:
-                go_on, state = False, CellState.TIMEOUT
-                error = f"no end after {self.timeout:g} s"
-                outcome.fail(Reason.TIMEOUT, f"{where}: {error}")
-                if process is not None:
-                    process.send_signal(signal.SIGINT)
-            except DeadKernelError:
-                go_on, state = False, CellState.KERNEL_DIED
-                error = describe_death(process.poll() if process is not None else None)
-                outcome.fail(Reason.KERNEL_DIED, f"{where}: {error}")
-            finally:
-                manager.cell_complete(self.nb.cells[position], cell_index=position)
-            if state in (CellState.TIMEOUT, CellState.KERNEL_DIED):
-                cell.metadata.papermill["exception"] = True
-                cell.metadata.papermill["status"] = manager.FAILED
-            if self.observer.stopping() and state is not CellState.OK:
-                state = CellState.TIMEOUT if outcome.reason is Reason.TIMEOUT else CellState.CANCELLED
-            self._ended(index, state, error)
-            return go_on
-
-        def _skip_rest(self, position: int) -> None:
-            for later in range(position + 1, len(self.nb.cells)):
-                if self.nb.cells[later].cell_type == "code":
-                    self._ended(later - (1 if self._injected_before(later) else 0), CellState.SKIPPED)
-
-        def _injected_before(self, position: int) -> bool:
-            return self.shifted and any(
-                INJECTED_TAG in cell.metadata.get("tags", []) for cell in self.nb.cells[:position]
-            )
-
-        def _ended(self, index: int | None, state: CellState, error: str | None = None) -> None:
-            if index is not None:
-                self.observer.cell_ended(index, state, error)
-
-        def process_message(self, *args: Any, **kwargs: Any) -> Any:
-            output = super().process_message(*args, **kwargs)
-            if output and output.output_type == "stream":
-                self.observer.print(output.text if isinstance(output.text, str) else "".join(output.text))
-            return output
-
-    return HonestManager, Client
+    return HonestManager

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from ..attempts import EXIT_RECORD, LOG, write_atomically
 from ..models import CellState, Reason
+from .memory import Peak
+from .output import Log, cut
+
+MESSAGE_LIMIT = 4000
 
 
 def now() -> str:
@@ -18,29 +24,51 @@ def now() -> str:
     return datetime.now(UTC).isoformat()
 
 
+def signal_name(number: int) -> str:
+    """`SIGSEGV` for 11; the number itself where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
+
+
 @dataclass
 class Outcome:
-    """How an attempt ended."""
+    """How an attempt ended; `exit_signal` or `exit_status` are those of a kernel that died."""
 
     state: str = "succeeded"
     reason: Reason | None = None
     message: str | None = None
+    exit_signal: str | None = None
+    exit_status: int | None = None
 
     def fail(self, reason: Reason, message: str, *, state: str = "failed") -> None:
         """Keep the first cause: what follows from it is no news."""
         if self.reason is None:
             self.state, self.reason, self.message = state, reason, message
 
+    def died(self, returncode: int | None) -> str:
+        """Keep how the kernel's process ended; returns it in words."""
+        if returncode is None:
+            return "the kernel died"
+        if returncode < 0:
+            self.exit_signal = signal_name(-returncode)
+            return f"the kernel was killed by signal {self.exit_signal}"
+        self.exit_status = returncode
+        return f"the kernel exited with status {returncode}"
+
 
 @dataclass
 class CellRecord:
-    """One code cell, by its position in the submitted notebook."""
+    """One code cell, by its position in the submitted notebook; memory in bytes, of the whole tree while it ran."""
 
     index: int
     state: CellState = CellState.NOT_RUN
     started_at: str | None = None
     ended_at: str | None = None
     error: str | None = None
+    peak_rss: int | None = None
+    peak_gpu_memory: int | None = None
 
     def to_dict(self) -> dict[str, object]:
         return {
@@ -49,20 +77,27 @@ class CellRecord:
             "started_at": self.started_at,
             "ended_at": self.ended_at,
             "error": self.error,
+            "peak_rss": self.peak_rss,
+            "peak_gpu_memory": self.peak_gpu_memory,
         }
 
 
-@dataclass
 class Recorder:
-    """Keeps the cells of an attempt and tells whoever listens on `stream`; safe to call from any thread."""
+    """Keeps the cells of an attempt and tells whoever listens on `stream`; safe to call from any thread.
 
-    key: str
-    folder: Path
-    stream: BinaryIO | None = None
-    cells: dict[int, CellRecord] = field(default_factory=dict)
-    started_at: str | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _ended: bool = False
+    `redact` goes over every text that leaves through here.
+    """
+
+    def __init__(self, key: str, folder: Path, stream: BinaryIO | None = None, *, log_limit: int = 2**40) -> None:
+        self.key = key
+        self.folder = folder
+        self.stream = stream
+        self.cells: dict[int, CellRecord] = {}
+        self.started_at: str | None = None
+        self.redact: Callable[[str], str] = str
+        self._log = Log(folder / LOG, log_limit)
+        self._lock = threading.Lock()
+        self._ended = False
 
     def report(self, kind: str, **data: object) -> None:
         """Send one line; a listener that is gone is not our trouble: the exit record remains."""
@@ -84,19 +119,24 @@ class Recorder:
         self.cells[index] = CellRecord(index, CellState.RUNNING, now())
         self.report("cell", **self.cells[index].to_dict())
 
-    def cell_ended(self, index: int, state: CellState, error: str | None = None) -> None:
+    def cell_ended(self, index: int, state: CellState, error: str | None = None, peak: Peak | None = None) -> None:
         cell = self.cells.setdefault(index, CellRecord(index))
-        cell.state, cell.error = state, error
+        cell.state, cell.error = state, self._text(error)
         if state is not CellState.SKIPPED:
             cell.ended_at = now()
+            if peak is not None:
+                cell.peak_rss, cell.peak_gpu_memory = peak.rss, peak.gpu_memory
         self.report("cell", **cell.to_dict())
 
     def print(self, text: str) -> None:
-        """Add to the log what the notebook printed."""
-        with open(self.folder / LOG, "a", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+        """Add to the log what the notebook printed, which is redacted already."""
+        self._log.write(text)
 
-    def ended(self, outcome: Outcome) -> None:
+    def explain(self, text: str) -> None:
+        """Add to the log why it ended, however full that is."""
+        self._log.say(self.redact(text))
+
+    def ended(self, outcome: Outcome, peak: Peak | None = None) -> None:
         """Write the exit record, once, and report it."""
         with self._lock:
             if self._ended:
@@ -105,20 +145,32 @@ class Recorder:
         for cell in self.cells.values():
             if cell.state is CellState.RUNNING:
                 cell.state, cell.ended_at = _unfinished(outcome), now()
+        peak = peak or Peak()
         record: dict[str, object] = {
             "key": self.key,
             "state": outcome.state,
             "reason": outcome.reason.value if outcome.reason else None,
-            "message": outcome.message,
+            "message": self._text(outcome.message),
+            "exit_signal": outcome.exit_signal,
+            "exit_status": outcome.exit_status,
             "started_at": self.started_at,
             "ended_at": now(),
+            "peak_rss": peak.rss,
+            "peak_gpu_memory": peak.gpu_memory,
             "cells": [cell.to_dict() for _, cell in sorted(self.cells.items())],
         }
         write_atomically(self.folder / EXIT_RECORD, record)
         self.report("ended", **record)
 
+    def _text(self, text: str | None) -> str | None:
+        if text is None:
+            return None
+        text = self.redact(text)
+        return text if len(text) <= MESSAGE_LIMIT else cut(text, MESSAGE_LIMIT) + " …"
+
 
 def _unfinished(outcome: Outcome) -> CellState:
     if outcome.reason is Reason.TIMEOUT:
         return CellState.TIMEOUT
-    return CellState.KERNEL_DIED if outcome.reason is Reason.KERNEL_DIED else CellState.CANCELLED
+    died = outcome.reason in (Reason.KERNEL_DIED, Reason.OUT_OF_MEMORY)
+    return CellState.KERNEL_DIED if died else CellState.CANCELLED

@@ -46,6 +46,16 @@ def end_descendants(*, grace: float, deadline: float = 15.0) -> bool:
     return True
 
 
+def kill_descendants(*, deadline: float = 15.0) -> None:
+    """KILL every descendant of this process, and leave the reaping to whoever wants to know how they ended."""
+    give_up = time.monotonic() + deadline
+    while processes := [process for process in descendants(os.getpid()) if living(process)]:
+        if time.monotonic() > give_up:
+            return
+        send(processes, signal.SIGKILL)
+        time.sleep(0.02)
+
+
 def _reap() -> None:
     while True:
         try:
