@@ -127,6 +127,10 @@ RETRYABLE = (
 """Reasons that another attempt may help."""
 
 
+SecretReference = Annotated[str, Field(max_length=1000, pattern=r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$")]
+"""Where a secret is; never the secret itself."""
+
+
 class JobOptions(Model):
     """How a job is run; a notebook's `metadata.mlplat` may hold any of these, and what is asked for wins."""
 
@@ -141,6 +145,12 @@ class JobOptions(Model):
         None, description="the reasons to retry on; any that a retry can help by default"
     )
     retry_delay: float = Field(30.0, ge=0, le=86400, description="seconds before the first retry, doubled each time")
+    memory: int | None = Field(
+        None, ge=2**20, le=2**50, description="bytes that all of its processes may have together"
+    )
+    secrets: dict[str, SecretReference] = Field(
+        default_factory=dict, description="parameter -> env:VARIABLE or file:PATH on the host that runs it"
+    )
 
     @field_validator("retry_on")
     @classmethod
@@ -198,6 +208,8 @@ class Job(Model):
     retries: int = 0
     retry_on: list[Reason] | None = None
     retry_delay: float = 30.0
+    memory: int | None = None
+    secrets: dict[str, str] = Field(default_factory=dict, description="parameter -> where its value is")
     failures: int = Field(0, description="attempts that ended badly so far")
     not_before: AwareDatetime | None = Field(None, description="when a waiting retry may start")
     retry_of: str | None = Field(None, description="the ended job that this one runs again")

@@ -77,6 +77,10 @@ export interface JobOptions {
   readonly retry_on: ReadonlyArray<Reason> | null;
   /** seconds before the first retry, doubled each time */
   readonly retry_delay: number;
+  /** bytes that all of its processes may have together */
+  readonly memory: number | null;
+  /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 /** What somebody asks for when they run a notebook as a job. */
@@ -95,6 +99,10 @@ export interface JobSpec {
   readonly retry_on?: ReadonlyArray<Reason> | null;
   /** seconds before the first retry, doubled each time */
   readonly retry_delay?: number;
+  /** bytes that all of its processes may have together */
+  readonly memory?: number | null;
+  /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** path of the notebook */
   readonly notebook: string;
   /** how lists show it; the notebook's name by default */
@@ -145,6 +153,9 @@ export interface Job {
   readonly retries: number;
   readonly retry_on: ReadonlyArray<Reason> | null;
   readonly retry_delay: number;
+  readonly memory: number | null;
+  /** parameter -> where its value is */
+  readonly secrets: Readonly<Record<string, string>>;
   /** attempts that ended badly so far */
   readonly failures: number;
   /** when a waiting retry may start */
@@ -249,6 +260,10 @@ export interface ScheduleSpec {
   readonly retry_on?: ReadonlyArray<Reason> | null;
   /** seconds before the first retry, doubled each time */
   readonly retry_delay?: number;
+  /** bytes that all of its processes may have together */
+  readonly memory?: number | null;
+  /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** path of the notebook */
   readonly notebook: string;
   /** how lists show it; the notebook's name by default */
@@ -289,6 +304,10 @@ export interface ScheduleChange {
   readonly retry_on: ReadonlyArray<Reason> | null;
   /** seconds before the first retry, doubled each time */
   readonly retry_delay: number;
+  /** bytes that all of its processes may have together */
+  readonly memory: number | null;
+  /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
+  readonly secrets: Readonly<Record<string, string>>;
   readonly name: string | null;
   readonly parameters: Readonly<Record<string, JSONValue>> | null;
 }
@@ -369,6 +388,10 @@ export interface SweepSpec {
   readonly retry_on?: ReadonlyArray<Reason> | null;
   /** seconds before the first retry, doubled each time */
   readonly retry_delay?: number;
+  /** bytes that all of its processes may have together */
+  readonly memory?: number | null;
+  /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
+  readonly secrets?: Readonly<Record<string, string>>;
   /** path of the notebook */
   readonly notebook: string;
   readonly name?: string | null;

@@ -20,7 +20,7 @@ ABSENT = Absent(
         "gpus": frozenset({"acquire", "release"}),
     },
     options={
-        "jobs run": frozenset({"--gpus", "--gpu-memory", "--secret", "--notify"}),
+        "jobs run": frozenset({"--gpus", "--gpu-memory", "--notify"}),
     },
 )
 """What the public contract names and a later version brings."""

@@ -22,7 +22,7 @@ from .jobs_shown import (
     show_schema,
     show_submitted,
 )
-from .values import build, count, existing_file, read_mapping, seconds, split_pair, words
+from .values import build, count, existing_file, read_mapping, seconds, size, split_pair, words
 
 if TYPE_CHECKING:
     from ..models import Job, JobLog, Page
@@ -31,7 +31,7 @@ FOLLOW_S = 0.25
 
 JOB_ID = argument("id", metavar="ID", help="the job's id, as `jobs list` shows it")
 NOTEBOOK = argument("notebook", metavar="NB", help="path of the notebook")
-GIVEN = ("name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay")
+GIVEN = ("name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory")
 JOB_ARGUMENTS = (
     NOTEBOOK,
     argument("-p", "--parameter", action="append", metavar="NAME=VALUE", help="value of a parameter"),
@@ -43,6 +43,10 @@ JOB_ARGUMENTS = (
     argument("--priority", type=int, metavar="N", help="higher runs first (0)"),
     argument("--retries", type=int, metavar="N", help="further attempts after one that failed (0)"),
     argument("--retry-delay", type=seconds, metavar="TIME", help="before the first retry; doubles each time (30s)"),
+    argument("--memory", type=size, metavar="SIZE", help="that all of its processes may have together: 16G, 500M"),
+    argument(
+        "--secret", action="append", metavar="NAME=REF", help="a secret parameter: NAME=env:VAR or NAME=file:PATH"
+    ),
     argument("--retry-on", action="append", metavar="REASON", help="retry on these reasons only"),
 )
 """A notebook, and how it is run."""
@@ -73,9 +77,26 @@ def job_fields(call: Call) -> dict[str, Any]:
         "notebook": str(notebook),
         "parameters": _parameters(call, notebook),
         "retry_on": words(args.retry_on),
+        "secrets": secrets(call),
         **{name: getattr(args, name) for name in GIVEN},
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def secrets(call: Call) -> dict[str, str] | None:
+    """Where the secrets are, by parameter; None where none was given."""
+    found: dict[str, str] = {}
+    for pair in call.args.secret or ():
+        name, equals, where = pair.partition("=")
+        if not equals or not where.startswith(("env:", "file:")):
+            # Not repeated: it may be the secret itself.
+            raise Invalid(
+                "--secret says where a secret is, never what it is",
+                hint="write --secret NAME=env:VARIABLE or --secret NAME=file:PATH",
+                fields={"secrets": "no reference"},
+            )
+        found[name.strip()] = where
+    return found or None
 
 
 def _parameters(call: Call, notebook: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from ..errors import Invalid
 from .blocks import Block, Facts, State, Table, Value
 from .grammar import Call, Command, Stopped, argument
 from .interrupts import noticing_interrupts
-from .jobs import GIVEN, JOB_ARGUMENTS, LISTING
+from .jobs import GIVEN, JOB_ARGUMENTS, LISTING, secrets
 from .values import build, count, existing_file, read_mapping, split_pair, words
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def run(call: Call) -> Sweep:
         "parallel": args.parallel,
         "seed": args.seed,
         "retry_on": words(args.retry_on),
+        "secrets": secrets(call),
         **{name: getattr(args, name) for name in GIVEN},
     }
     spec = build(SweepSpec, **{name: value for name, value in fields.items() if value is not None})

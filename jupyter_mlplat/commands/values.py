@@ -37,6 +37,14 @@ def seconds(text: str) -> float:
     return total
 
 
+def size(text: str) -> int:
+    """Bytes as the contract writes them: `16G`, `500M`, or plain bytes; G is 2^30."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size; write 16G, 500M or bytes")
+    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+
+
 def count(text: str) -> int:
     """A whole number from 1 to 1000."""
     try:

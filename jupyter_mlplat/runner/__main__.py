@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..attempts import LOG, RUNNER_RECORD, TOKEN_VARIABLE, write_atomically
+from ..crashpoint import crashpoint
 from ..models import Reason
 from ..processes import host_id, start_time
 from ..protocols import Attempt
@@ -45,6 +46,7 @@ def main() -> int:
             "token": os.environ.get(TOKEN_VARIABLE, ""),
         },
     )
+    crashpoint("runner-began")
     execution = Execution(attempt, stream)
     signal.signal(signal.SIGINT, lambda *_: None)  # a handler, unlike SIG_IGN, is not inherited by the kernel
     signal.signal(

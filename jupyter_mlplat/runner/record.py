@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..attempts import EXIT_RECORD, LOG, write_atomically
+from ..crashpoint import crashpoint
 from ..models import CellState, Reason
 from .memory import Peak
 from .output import Log, cut
@@ -159,7 +160,9 @@ class Recorder:
             "peak_gpu_memory": peak.gpu_memory,
             "cells": [cell.to_dict() for _, cell in sorted(self.cells.items())],
         }
+        crashpoint("runner-record")
         write_atomically(self.folder / EXIT_RECORD, record)
+        crashpoint("runner-recorded")
         self.report("ended", **record)
 
     def _text(self, text: str | None) -> str | None:

@@ -73,6 +73,8 @@ jobs = Table(
     Column("retries", Integer, nullable=False, server_default="0"),
     Column("retry_on", JSON, comment="reasons; null: any that a retry can help"),
     Column("retry_delay", Float, nullable=False, server_default="30", comment="seconds, doubled by each failure"),
+    Column("memory", BigInteger, comment="bytes that all of its processes may have together"),
+    Column("secrets", JSON, comment="references, never values"),
     Column("failures", Integer, nullable=False, server_default="0", comment="attempts that ended badly"),
     Column("not_before", UTCDateTime, comment="a retry starts then at the earliest"),
     Column("retry_of", Integer, comment="the ended job that this one runs again"),

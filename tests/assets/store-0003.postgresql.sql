@@ -137,7 +137,9 @@ CREATE TABLE public.jobs (
     cancel_reason character varying(32),
     sweep_id integer,
     point json,
-    trial integer
+    trial integer,
+    memory bigint,
+    secrets json
 );
 COMMENT ON COLUMN public.jobs.notebook IS 'absolute path on the submitting host';
 COMMENT ON COLUMN public.jobs.attempt IS 'fencing token: late writers lose';
@@ -158,6 +160,8 @@ COMMENT ON COLUMN public.jobs.scheduled_for IS 'the due instant that it is the a
 COMMENT ON COLUMN public.jobs.cancel_reason IS 'why somebody else than a user wants its end';
 COMMENT ON COLUMN public.jobs.point IS 'its place in the sweep''s space: parameter -> value';
 COMMENT ON COLUMN public.jobs.trial IS 'number of the sweep''s point, or of its Optuna trial';
+COMMENT ON COLUMN public.jobs.memory IS 'bytes that all of its processes may have together';
+COMMENT ON COLUMN public.jobs.secrets IS 'references, never values';
 CREATE SEQUENCE public.jobs_id_seq
     AS integer
     START WITH 1
@@ -289,15 +293,15 @@ INSERT INTO public.cells VALUES (2, 2, 2, 'error', '2026-03-29 01:02:59.123456+0
 INSERT INTO public.deployments VALUES ('digits', 'ben', 'local', 'ready', 1, '[{"model": "digits", "version": "1", "uri": "models:/digits/1", "traffic": 100}]', 'http://127.0.0.1:40001', '/data/mlplat/run/endpoints/digits/token', '/data/mlplat/run/endpoints/digits', '{}', NULL, NULL, 0, false, '2026-03-29 01:09:59.123456+00', '2026-03-29 01:10:59.123456+00', NULL);
 INSERT INTO public.engine VALUES (1, '0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f', 'host:boot', 4242, 1.5, '2026-03-29 01:00:59.123456+00', '2026-03-29 01:01:59.123456+00', NULL);
 INSERT INTO public.feature_views VALUES ('training', 'ana', '/data/training.parquet', '["patient"]', 'seen_at', '[{"name": "radius", "type": "DOUBLE"}]', 86400, '', NULL, NULL, '2026-03-29 01:19:59.123456+00', '2026-03-29 01:19:59.123456+00');
-INSERT INTO public.jobs VALUES (1, 'träin 1', '/data/notebooks/träin''s.ipynb', 'ana', 'succeeded', 1, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/1', NULL, NULL, '2026-03-29 01:00:59.123456+00', '2026-03-29 01:01:59.123456+00', '2026-03-29 01:02:59.123456+00', NULL, NULL, NULL, NULL, '{"accuracy": 0.9736842105263158}', NULL, false, 3, 1, 'ana:1', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.jobs VALUES (1, 'träin 1', '/data/notebooks/träin''s.ipynb', 'ana', 'succeeded', 1, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/1', NULL, NULL, '2026-03-29 01:00:59.123456+00', '2026-03-29 01:01:59.123456+00', '2026-03-29 01:02:59.123456+00', NULL, NULL, NULL, NULL, '{"accuracy": 0.9736842105263158}', NULL, false, 3, 1, 'ana:1', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO public.jobs VALUES (2, 'träin 2', '/data/notebooks/träin''s.ipynb', 'ana', 'failed', 2, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/2', NULL, NULL, '2026-03-29 01:01:59.123456+00', '2026-03-29 01:02:59.123456+00', '2026-03-29 01:03:59.123456+00', NULL, 'cell_error', 'cell 3: ValueError: a ''quoted'' "text"
-and a second line', NULL, '{}', NULL, false, 3, 2, 'ana:2', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-INSERT INTO public.jobs VALUES (3, 'träin 3', '/data/notebooks/träin''s.ipynb', 'ana', 'cancelled', 3, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/3', NULL, NULL, '2026-03-29 01:02:59.123456+00', '2026-03-29 01:03:59.123456+00', '2026-03-29 01:04:59.123456+00', NULL, 'cancelled', NULL, NULL, '{}', NULL, false, 3, 3, 'ana:3', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-INSERT INTO public.jobs VALUES (4, 'träin 4', '/data/notebooks/träin''s.ipynb', 'ana', 'running', 4, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/4', NULL, NULL, '2026-03-29 01:03:59.123456+00', '2026-03-29 01:04:59.123456+00', NULL, NULL, NULL, NULL, NULL, '{}', NULL, false, 3, 3, 'ana:4', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
-INSERT INTO public.jobs VALUES (5, 'träin 5', '/data/notebooks/träin''s.ipynb', 'ana', 'queued', 0, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/5', NULL, NULL, '2026-03-29 01:04:59.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, '{}', NULL, false, 3, 3, 'ana:5', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+and a second line', NULL, '{}', NULL, false, 3, 2, 'ana:2', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.jobs VALUES (3, 'träin 3', '/data/notebooks/träin''s.ipynb', 'ana', 'cancelled', 3, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/3', NULL, NULL, '2026-03-29 01:02:59.123456+00', '2026-03-29 01:03:59.123456+00', '2026-03-29 01:04:59.123456+00', NULL, 'cancelled', NULL, NULL, '{}', NULL, false, 3, 3, 'ana:3', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.jobs VALUES (4, 'träin 4', '/data/notebooks/träin''s.ipynb', 'ana', 'running', 4, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/4', NULL, NULL, '2026-03-29 01:03:59.123456+00', '2026-03-29 01:04:59.123456+00', NULL, NULL, NULL, NULL, NULL, '{}', NULL, false, 3, 3, 'ana:4', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO public.jobs VALUES (5, 'träin 5', '/data/notebooks/träin''s.ipynb', 'ana', 'queued', 0, '{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}', '/data/mlplat/jobs/5', NULL, NULL, '2026-03-29 01:04:59.123456+00', NULL, NULL, NULL, NULL, NULL, NULL, '{}', NULL, false, 3, 3, 'ana:5', NULL, 'local', 0, NULL, 0, NULL, 30, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
 INSERT INTO public.leases VALUES (1, 'granted', 'ana', '["GPU-1"]', '2026-03-29 01:29:59.123456+00');
 INSERT INTO public.occurrences VALUES (1, '2026-03-29 01:01:59.123456+00', 'ran', NULL, 2, '2026-03-29 01:01:59.123456+00');
-INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-21 08:55:48.711059+00');
+INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-21 09:19:23.052872+00');
 INSERT INTO public.schedules VALUES (1, 'nächtlich', 'ana', 'active', 1, '/data/notebooks/träin''s.ipynb', '0000000000000000000000000000000000000000000000000000000000000000', '/data/mlplat/schedules/1', '{"parameters": {"lr": 0.01}, "options": {"retries": 1}}', '30 2 * * *', 'Europe/Berlin', NULL, NULL, '2026-03-29 01:00:59.123456+00', 'queue', 'latest', 100, NULL, '2026-03-29 01:59:59.123456+00', '2026-03-29 01:00:59.123456+00', '2026-03-29 01:00:59.123456+00', NULL);
 INSERT INTO public.sweeps VALUES (1, 'träin', 'ana', 'partial', '/data/notebooks/träin''s.ipynb', '/data/mlplat/sweeps/1', '{"parameters": {}, "options": {}}', '{"lr": [0.1, 0.01], "depth": {"low": 1, "high": 9, "log": false}}', 'random', 2, NULL, 'maximize', NULL, 0, false, NULL, '2026-03-29 01:00:59.123456+00', NULL, NULL);
 SELECT pg_catalog.setval('public.engine_id_seq', 1, false);

@@ -107,15 +107,15 @@ CREATE TABLE jobs (
 	cancel_requested BOOLEAN NOT NULL, 
 	cells_total INTEGER NOT NULL, 
 	cells_done INTEGER NOT NULL, 
-	idempotency_key VARCHAR(300), notebook_hash VARCHAR(64), backend VARCHAR(64) DEFAULT 'local' NOT NULL, priority INTEGER DEFAULT '0' NOT NULL, deadline_at DATETIME, retries INTEGER DEFAULT '0' NOT NULL, retry_on JSON, retry_delay FLOAT DEFAULT '30' NOT NULL, failures INTEGER DEFAULT '0' NOT NULL, not_before DATETIME, retry_of INTEGER, lane VARCHAR(64), lane_limit INTEGER, schedule_id INTEGER, scheduled_for DATETIME, cancel_reason VARCHAR(32), sweep_id INTEGER, point JSON, trial INTEGER, 
+	idempotency_key VARCHAR(300), notebook_hash VARCHAR(64), backend VARCHAR(64) DEFAULT 'local' NOT NULL, priority INTEGER DEFAULT '0' NOT NULL, deadline_at DATETIME, retries INTEGER DEFAULT '0' NOT NULL, retry_on JSON, retry_delay FLOAT DEFAULT '30' NOT NULL, failures INTEGER DEFAULT '0' NOT NULL, not_before DATETIME, retry_of INTEGER, lane VARCHAR(64), lane_limit INTEGER, schedule_id INTEGER, scheduled_for DATETIME, cancel_reason VARCHAR(32), sweep_id INTEGER, point JSON, trial INTEGER, memory BIGINT, secrets JSON, 
 	CONSTRAINT uq_jobs_idempotency_key UNIQUE (idempotency_key)
 );
-INSERT INTO "jobs" VALUES(1,'träin 1','/data/notebooks/träin''s.ipynb','ana','succeeded',1,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/1',NULL,NULL,'2026-03-29 01:00:59.123456','2026-03-29 01:01:59.123456','2026-03-29 01:02:59.123456',NULL,NULL,NULL,NULL,'{"accuracy": 0.9736842105263158}',NULL,0,3,1,'ana:1',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "jobs" VALUES(1,'träin 1','/data/notebooks/träin''s.ipynb','ana','succeeded',1,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/1',NULL,NULL,'2026-03-29 01:00:59.123456','2026-03-29 01:01:59.123456','2026-03-29 01:02:59.123456',NULL,NULL,NULL,NULL,'{"accuracy": 0.9736842105263158}',NULL,0,3,1,'ana:1',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
 INSERT INTO "jobs" VALUES(2,'träin 2','/data/notebooks/träin''s.ipynb','ana','failed',2,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/2',NULL,NULL,'2026-03-29 01:01:59.123456','2026-03-29 01:02:59.123456','2026-03-29 01:03:59.123456',NULL,'cell_error','cell 3: ValueError: a ''quoted'' "text"
-and a second line',NULL,'{}',NULL,0,3,2,'ana:2',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "jobs" VALUES(3,'träin 3','/data/notebooks/träin''s.ipynb','ana','cancelled',3,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/3',NULL,NULL,'2026-03-29 01:02:59.123456','2026-03-29 01:03:59.123456','2026-03-29 01:04:59.123456',NULL,'cancelled',NULL,NULL,'{}',NULL,0,3,3,'ana:3',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "jobs" VALUES(4,'träin 4','/data/notebooks/träin''s.ipynb','ana','running',4,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/4',NULL,NULL,'2026-03-29 01:03:59.123456','2026-03-29 01:04:59.123456',NULL,NULL,NULL,NULL,NULL,'{}',NULL,0,3,3,'ana:4',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "jobs" VALUES(5,'träin 5','/data/notebooks/träin''s.ipynb','ana','queued',0,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/5',NULL,NULL,'2026-03-29 01:04:59.123456',NULL,NULL,NULL,NULL,NULL,NULL,'{}',NULL,0,3,3,'ana:5',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+and a second line',NULL,'{}',NULL,0,3,2,'ana:2',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "jobs" VALUES(3,'träin 3','/data/notebooks/träin''s.ipynb','ana','cancelled',3,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/3',NULL,NULL,'2026-03-29 01:02:59.123456','2026-03-29 01:03:59.123456','2026-03-29 01:04:59.123456',NULL,'cancelled',NULL,NULL,'{}',NULL,0,3,3,'ana:3',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "jobs" VALUES(4,'träin 4','/data/notebooks/träin''s.ipynb','ana','running',4,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/4',NULL,NULL,'2026-03-29 01:03:59.123456','2026-03-29 01:04:59.123456',NULL,NULL,NULL,NULL,NULL,'{}',NULL,0,3,3,'ana:4',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "jobs" VALUES(5,'träin 5','/data/notebooks/träin''s.ipynb','ana','queued',0,'{"lr": 0.01, "layers": [1, null, true], "text": "1,5 \u20ac \u2603"}','/data/mlplat/jobs/5',NULL,NULL,'2026-03-29 01:04:59.123456',NULL,NULL,NULL,NULL,NULL,NULL,'{}',NULL,0,3,3,'ana:5',NULL,'local',0,NULL,0,NULL,30.0,0,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL,NULL);
 CREATE TABLE leases (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	state VARCHAR(16) NOT NULL, 
@@ -141,7 +141,7 @@ CREATE TABLE outbox (
 	"key" VARCHAR(250) NOT NULL, 
 	at DATETIME NOT NULL
 );
-INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 08:55:38.131391');
+INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 09:19:19.102565');
 CREATE TABLE schedules (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	name VARCHAR(200) NOT NULL, 

@@ -157,6 +157,31 @@ def test_late_writers_lose(jobs: JobsService, queue: JobQueue, notebook: Path) -
     assert jobs.get(job.id).state == "succeeded"
 
 
+def test_secrets_come_by_reference_only(jobs: JobsService, queue: JobQueue, notebook: Path) -> None:
+    text = notebook.read_text().replace("x: int = 1  # how many", "x: int = 1\\ndb_password: str\\nmax_tokens: int = 5")
+    notebook.write_text(text)
+    schema = jobs.schema(notebook)
+    assert schema["properties"]["db_password"]["writeOnly"] is True
+    assert "writeOnly" not in schema["properties"]["max_tokens"]
+    for fields, wrong in (
+        ({}, "parameters.db_password"),
+        ({"parameters": {"db_password": "hush"}}, "parameters.db_password"),
+        ({"secrets": {"db_password": "env:P", "y": "env:P"}}, "secrets.y"),
+        ({"secrets": {"db_password": "env:P", "x": "env:P"}, "parameters": {"x": 1}}, "secrets.x"),
+    ):
+        with pytest.raises(Invalid) as refused:
+            jobs.submit(JobSpec.model_validate({"notebook": str(notebook), **fields}), owner="ada")
+        assert wrong in refused.value.fields, refused.value.fields
+    spec = JobSpec(notebook=str(notebook), secrets={"db_password": "env:P"}, memory=2**30)
+    job = jobs.submit(spec, owner="ada")
+    assert (job.secrets, job.memory) == ({"db_password": "env:P"}, 2**30)
+    (claim,) = queue.claim(1)
+    attempt = claim.attempt({})
+    assert (attempt.secrets, attempt.memory_limit) == ({"db_password": "env:P"}, 2**30)
+    queue.end(claim.key, {"state": "succeeded"})
+    assert jobs.retry(job.id, owner="ada").secrets == job.secrets
+
+
 def test_a_cancel_is_a_request_that_the_engine_carries_out(jobs: JobsService, queue: JobQueue, notebook: Path) -> None:
     job = jobs.submit(JobSpec(notebook=str(notebook)), owner="ada")
     asked = jobs.cancel(job.id)

@@ -83,7 +83,6 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
         (["kernels", "list"], "kernels"),
         (["jobs", "run", "nb.ipynb", "--gpus", "1"], "jobs run --gpus"),
         (["jobs", "run", "nb.ipynb", "--gpu-memory=16G"], "jobs run --gpu-memory"),
-        (["jobs", "run", "nb.ipynb", "--secret", "A=env:B"], "jobs run --secret"),
         (["jobs", "run", "nb.ipynb", "--notify", "x"], "jobs run --notify"),
         (["runs", "compare", "a", "b"], "runs compare"),
         (["runs", "diff", "a", "b"], "runs diff"),

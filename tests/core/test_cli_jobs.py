@@ -127,3 +127,26 @@ def test_schema_of_a_notebook(platform: Platform, tmp_path: Path) -> None:
     text = here("jobs", "schema", notebook).stdout.splitlines()
     assert text[0].split() == ["PARAMETER", "TYPE", "DEFAULT", "VALUES", "DESCRIPTION"]
     assert "how much" in text[1]
+
+
+def test_a_secret_is_used_and_kept_nowhere(platform: Platform, tmp_path: Path) -> None:
+    value = "hunter2-correct-horse"
+    (tmp_path / "key").write_text(f"{value}\n")
+    source = "import os\nprint(len(api_key), api_key)\nassert api_key not in str(dict(os.environ))"
+    notebook = write_notebook(tmp_path / "train.ipynb", source, parameters="api_key: str\nalpha = 1")
+    refused = here("jobs", "run", notebook, "-p", f"api_key={value}", "--json")
+    assert refused.returncode == 2
+    assert value not in refused.stdout + refused.stderr
+    bare = here("jobs", "run", notebook, "--secret", f"api_key={value}", "--json")
+    assert bare.returncode == 2
+    assert value not in bare.stdout + bare.stderr
+    done = here("jobs", "run", notebook, "--secret", f"api_key=file:{tmp_path / 'key'}", "--wait", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    job = json.loads(done.stdout)
+    assert job["secrets"] == {"api_key": f"file:{tmp_path / 'key'}"}
+    assert here("jobs", "logs", job["id"]).stdout == "21 [secret api_key]\n"
+    assert job["cells"][1]["peak_rss"] > 10_000_000
+    assert job["attempts"][0]["peak_rss"] >= job["cells"][1]["peak_rss"]
+    for path in platform.home.root.rglob("*"):
+        if path.is_file():
+            assert value.encode() not in path.read_bytes(), path

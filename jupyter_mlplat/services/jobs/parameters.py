@@ -13,7 +13,7 @@ import tokenize
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .annotations import annotated
+from .annotations import SCALARS, annotated
 from .constants import NotConstant, as_json, constant
 from .notebookfile import read_notebook, source_of, tags_of
 from .values import coerce_text, fits, types_of, validate
@@ -24,6 +24,12 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TAG = "parameters"
 MAX_SOURCE = 200_000
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+
+
+NAMED_SECRET = re.compile(
+    r"(?:^|_)(?:password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key)$", re.IGNORECASE
+)
+SECRET = SCALARS["SecretStr"]
 
 
 def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,6 +175,9 @@ class _Cell:
                 kind = _kind_of(value)
                 if untyped and kind:
                     made["type"] = kind
+        if NAMED_SECRET.search(name) and types_of(made) == ["string"] and not made.get("writeOnly"):
+            made = {**{key: one for key, one in made.items() if key != "default"}, **SECRET}
+            note("a secret, by its name: it has no default")
         help = self._help(statement)
         if help:
             made["description"] = help

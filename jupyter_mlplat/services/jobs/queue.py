@@ -53,6 +53,8 @@ class Claim:
             environment=environment,
             timeout=self.row["timeout"],
             cell_timeout=self.row["cell_timeout"],
+            memory_limit=self.row["memory"],
+            secrets=dict(self.row["secrets"] or {}),
         )
 
 

@@ -61,6 +61,7 @@ def to_job(row: RowMapping, place: Place | None = None, **more: Any) -> Job:
     fields: dict[str, Any] = {name: value for name, value in row.items() if name in SHOWN}
     for name in IDS:
         fields[name] = None if row[name] is None else str(row[name])
+    fields["secrets"] = row["secrets"] or {}
     if place is not None:
         fields |= {"position": place.position, "expected_start": place.expected_start}
     return Job(**fields, **more)

@@ -182,8 +182,9 @@ class SchedulesService:
             notebook = read_notebook(Path(row["notebook"]) if promote else pinned)
             if change.parameters is not None:
                 job["parameters"] = dict(change.parameters)
-            job["parameters"] = validate(schema(notebook), job["parameters"])
             job["options"] = {**job["options"], **change.model_dump(mode="json", include=wanted & OWN)}
+            secrets = job["options"].get("secrets", {})
+            job["parameters"] = validate(schema(notebook), job["parameters"], secrets=secrets)
             values["job"] = job
             if wanted & WHEN:
                 when = When.model_validate({**_when_of_row(row).model_dump(), **_one_timing(change, wanted)})

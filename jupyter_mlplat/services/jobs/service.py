@@ -54,13 +54,14 @@ class JobsService:
         """
         path = Path(spec.notebook).absolute()
         notebook = read_notebook(path)
-        values = validate(schema_of(notebook), dict(spec.parameters))
+        options = options_of(notebook, spec)
+        values = validate(schema_of(notebook), dict(spec.parameters), secrets=options.secrets)
         return Draft(
             name=spec.name or path.stem[:200],
             path=path,
             notebook=notebook,
             parameters=values,
-            options=options_of(notebook, spec),
+            options=options,
             owner=owner,
             backend=self._backend,
         )

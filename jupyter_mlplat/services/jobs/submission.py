@@ -83,6 +83,8 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
             retries=options.retries,
             retry_on=options.retry_on,
             retry_delay=options.retry_delay,
+            memory=options.memory,
+            secrets=dict(options.secrets),
             submitted_at=now,
             metric={},
             metric_name=metric if isinstance(metric, str) else None,

@@ -56,10 +56,9 @@ class SweepsService:
         known = schema(draft.notebook)
         check_space(spec.space, known, grid=spec.strategy == "grid")
         points = self._points(spec, known)
-        for point in points:
-            validate(known, {**spec.parameters, **point})
-        if spec.strategy == "optuna":
-            validate(known, dict(spec.parameters))
+        secrets = draft.options.secrets
+        for point in points or [{}]:
+            validate(known, {**spec.parameters, **point}, secrets=secrets)
         trials = len(points) or spec.trials or 0
         key = f"{owner}:{idempotency_key}" if idempotency_key else None
         table = tables.sweeps

@@ -8,7 +8,7 @@ import json
 import keyword
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
@@ -20,7 +20,7 @@ TAG_HINT = (
     "give one code cell with plain assignments the tag `parameters` "
     "(JupyterLab: property inspector, Cell Tags), and name the parameter there"
 )
-SECRET_HINT = "let the notebook read it from its environment or a file; it is never kept with the job"
+SECRET_HINT = "name where it is: --secret NAME=env:VARIABLE or NAME=file:PATH; only that is kept"
 WORDS = {
     "integer": "a whole number",
     "number": "a number",
@@ -42,8 +42,10 @@ class Wrong(Exception):
     """Why a value does not fit."""
 
 
-def validate(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def validate(schema: Mapping[str, Any], values: Mapping[str, Any], *, secrets: Collection[str] = ()) -> dict[str, Any]:
     """The values as they reach the notebook: plain JSON, whole numbers as float where the parameter is one.
+
+    `secrets` are the parameters whose values come by reference, and only that way.
 
     Raises `Invalid` with `parameters.<name>` -> why in its fields: a name that is no identifier or that the notebook
     does not have, a value of the wrong type, out of range, not finite, not JSON, or missing.
@@ -62,8 +64,15 @@ def validate(schema: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
         if why:
             wrong[f"parameters.{name}"] = why
             hint = hint or advice
+    for name in secrets:
+        why, advice = _unknown(name, properties, secret=True)
+        if name in values:
+            why = "is given as a value and as a secret"
+        if why:
+            wrong[f"secrets.{name}"] = why
+            hint = hint or advice
     for name in schema.get("required", []):
-        if name not in values:
+        if name not in values and name not in secrets:
             wrong[f"parameters.{name}"] = "has no default: give it a value"
     if not wrong and len(json.dumps(checked)) > MAX_BYTES:
         wrong["parameters"] = f"are longer than {MAX_BYTES} bytes"
@@ -91,10 +100,10 @@ def coerce_text(schema: Mapping[str, Any], name: str, text: str) -> Any:
 
 
 def _title(field: str) -> str:
-    return f"parameter {field.removeprefix('parameters.')[:100]}" if "." in field else field
+    return f"parameter {field.partition('.')[2][:100]}" if "." in field else field
 
 
-def _unknown(name: object, properties: Mapping[str, Any]) -> tuple[str, str]:
+def _unknown(name: object, properties: Mapping[str, Any], *, secret: bool = False) -> tuple[str, str]:
     """Why no value may have this name, and what to do; empty where it may."""
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         return "is no name that a notebook can have", "letters, digits and _, not starting with a digit"
@@ -106,7 +115,7 @@ def _unknown(name: object, properties: Mapping[str, Any]) -> tuple[str, str]:
             "is unknown",
             f"did you mean {close[0]}?" if close else f"the notebook's parameters are {', '.join(properties)}",
         )
-    if properties[name].get("writeOnly"):
+    if properties[name].get("writeOnly") and not secret:
         return "is a secret and cannot be given as a value", SECRET_HINT
     return "", ""
 

@@ -1,4 +1,4 @@
-"""Sweeps."""
+"""Sweeps; secrets and memory limits of jobs."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -46,4 +46,11 @@ def upgrade() -> None:
         "jobs",
         sa.Column("trial", sa.Integer(), nullable=True, comment="number of the sweep's point, or of its Optuna trial"),
     )
+    op.add_column(
+        "jobs",
+        sa.Column(
+            "memory", sa.BigInteger(), nullable=True, comment="bytes that all of its processes may have together"
+        ),
+    )
+    op.add_column("jobs", sa.Column("secrets", sa.JSON(), nullable=True, comment="references, never values"))
     op.create_index("ix_jobs_sweep_id", "jobs", ["sweep_id", "id"], unique=False)
