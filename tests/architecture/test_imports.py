@@ -188,7 +188,10 @@ def test_everything_that_is_imported_is_a_declared_requirement() -> None:
 
 # --- the front end --------------------------------------------------------------------------------
 
-ORDER = ["types", "connection", "api", "resource", "model", "tokens", "panels", "index"]
+ORDER = [
+    "types", "connection", "http", "api", "resource", "watching", "followed", "contact", "ledger", "model", "tokens",
+    "panels", "index",
+]  # fmt: skip
 """Each may import those before it. A module that is not named here stands between panels and index."""
 
 
