@@ -28,7 +28,7 @@ export default tseslint.config(
     }
   },
   {
-    files: ['src/api.ts'],
+    files: ['src/api.ts', 'src/http.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
@@ -41,12 +41,12 @@ export default tseslint.config(
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['../index', '../commands', '../notebook', '../notify', '../status'], message: 'Panels do not know who shows them.' }] }
+        { patterns: [{ group: ['**/../index', '../commands', '../commands/*', '../../commands/*', '../notebook', '../notify', '../status', '../../notebook', '../../notify', '../../status'], message: 'Panels do not know who shows them.' }] }
       ]
     }
   },
   {
-    files: ['src/model.ts', 'src/resource.ts', 'src/connection.ts'],
+    files: ['src/model.ts', 'src/resource.ts', 'src/connection.ts', 'src/contact.ts', 'src/watching.ts', 'src/followed.ts', 'src/ledger.ts'],
     rules: {
       'no-restricted-imports': [
         'error',

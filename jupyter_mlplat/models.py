@@ -729,10 +729,14 @@ class Status(Model):
     parts: list[Part]
 
 
+Topic = Literal["jobs", "schedules", "sweeps", "runs", "models", "deployments", "features", "drift", "gpus"]
+"""What can change, as events name it."""
+
+
 class Change(Model):
     """An outbox row: something changed, fetch it again. Never carries data."""
 
     id: int
-    topic: Literal["jobs", "runs", "models", "deployments", "features", "drift", "gpus"]
+    topic: Topic
     key: str
     at: AwareDatetime

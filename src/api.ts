@@ -1,36 +1,38 @@
 /** The REST interface of the server extension, one function per route, typed from models.py. */
 
-import { URLExt } from '@jupyterlab/coreutils';
 import type * as nbformat from '@jupyterlab/nbformat';
 import { ServerConnection } from '@jupyterlab/services';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { UUID } from '@lumino/coreutils';
+import { Http, isRecord } from './http';
 import type {
   Deployment,
   DeploymentSpec,
   DriftReport,
   Experiment,
   FeatureView,
+  FireTime,
   GPUs,
   Job,
   JobLog,
   JobSpec,
   Lease,
+  Occurrence,
   Page,
   RegisteredModel,
   Run,
   RunDetail,
-  Status
+  Schedule,
+  ScheduleChange,
+  ScheduleSpec,
+  Status,
+  When
 } from './types';
+
+export { ApiError } from './http';
 
 /** Version of the HTTP interface that this front end speaks; `GET /status` tells the server's. */
 export const API_VERSION = 1;
-
-/** Where the routes live, below the server's base URL (a hub's prefix included). */
-export const API_PATH = 'mlplat/api/v1';
-
-/** Milliseconds after which a request is given up. */
-const TIMEOUT = 60_000;
 
 /** The JSON Schema document of a notebook's parameters cell. */
 export interface ParametersSchema extends JSONObject {
@@ -51,165 +53,109 @@ export interface DriftCheckSpec {
   readonly report?: boolean;
 }
 
-/** What went wrong with a request: what happened, to what, and what to do next. */
-export class ApiError extends Error {
-  constructor(
-    message: string,
-    /** HTTP status, or 0 when the server could not be reached. */
-    readonly status: number,
-    readonly reason: string,
-    readonly hint: string,
-    /** A field of the request -> what is wrong with it. */
-    readonly fields: Readonly<Record<string, string>>
-  ) {
-    super(message);
-    this.name = 'ApiError';
-  }
-
-  /** True when there was no answer at all. */
-  get offline(): boolean {
-    return this.status === 0;
-  }
-
-  /** True when the server answered, and knows nothing of our routes. */
-  get extensionMissing(): boolean {
-    return this.status === 404 && this.reason === 'no_route';
-  }
-}
-
-type Query = Readonly<Record<string, string | number | undefined | null>>;
-
-interface IRequest {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
-  readonly query?: Query;
-  readonly body?: unknown;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly signal?: AbortSignal;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
-}
+/** When something is due: one of `cron`, `every` and `at`. */
+export type Timing = Partial<Pick<When, 'cron' | 'timezone' | 'every' | 'at'>>;
 
 /** Calls the server; holds no state. */
 export class Api {
-  constructor(readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {}
+  constructor(readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {
+    this._http = new Http(settings);
+  }
+
+  private readonly _http: Http;
 
   /** The address of a route, for links that the browser opens itself. */
   url(...parts: string[]): string {
-    return URLExt.join(this.settings.baseUrl, API_PATH, ...parts.map(part => encodeURIComponent(part)));
+    return this._http.url(...parts);
   }
 
   status(signal?: AbortSignal): Promise<Status> {
-    return this._json<Status>(['status'], { signal });
+    return this._http.json<Status>(['status'], { signal });
   }
 
   readonly jobs = {
-    list: (limit = 50, signal?: AbortSignal): Promise<Page<Job>> => this._json(['jobs'], { query: { limit }, signal }),
-    get: (id: string, signal?: AbortSignal): Promise<Job> => this._json(['jobs', id], { signal }),
+    list: (limit = 50, signal?: AbortSignal): Promise<Page<Job>> => this._http.json(['jobs'], { query: { limit }, signal }),
+    get: (id: string, signal?: AbortSignal): Promise<Job> => this._http.json(['jobs', id], { signal }),
     create: (spec: JobSpec, idempotencyKey: string = UUID.uuid4()): Promise<Job> =>
-      this._json(['jobs'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
-    cancel: (id: string): Promise<Job> => this._json(['jobs', id, 'cancel'], { method: 'POST' }),
+      this._http.json(['jobs'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
+    cancel: (id: string): Promise<Job> => this._http.json(['jobs', id, 'cancel'], { method: 'POST' }),
+    retry: (id: string): Promise<Job> => this._http.json(['jobs', id, 'retry'], { method: 'POST' }),
+    remove: (id: string): Promise<void> => this._http.none(['jobs', id], { method: 'DELETE' }),
+    ofSchedule: (schedule: string, limit: number, signal?: AbortSignal): Promise<Page<Job>> =>
+      this._http.json(['jobs'], { query: { schedule, limit }, signal }),
     log: (id: string, offset = 0, signal?: AbortSignal): Promise<JobLog> =>
-      this._json(['jobs', id, 'log'], { query: { offset }, signal }),
+      this._http.json(['jobs', id, 'log'], { query: { offset }, signal }),
     notebook: async (id: string, signal?: AbortSignal): Promise<nbformat.INotebookContent> =>
-      joinLines(await this._json<nbformat.INotebookContent>(['jobs', id, 'notebook'], { signal }))
+      joinLines(await this._http.json<nbformat.INotebookContent>(['jobs', id, 'notebook'], { signal }))
+  };
+
+  readonly schedules = {
+    list: (limit = 100, signal?: AbortSignal): Promise<Page<Schedule>> =>
+      this._http.json(['schedules'], { query: { limit }, signal }),
+    get: (id: string, signal?: AbortSignal): Promise<Schedule> => this._http.json(['schedules', id], { signal }),
+    create: (spec: ScheduleSpec, idempotencyKey: string = UUID.uuid4()): Promise<Schedule> =>
+      this._http.json(['schedules'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
+    /** Changes what `change` has, unless somebody else changed `revision` since. */
+    change: (id: string, change: Partial<ScheduleChange>, revision: number): Promise<Schedule> =>
+      this._http.json(['schedules', id], { method: 'PATCH', body: change, headers: { 'If-Match': `"${revision}"` } }),
+    remove: (id: string): Promise<void> => this._http.none(['schedules', id], { method: 'DELETE' }),
+    occurrences: (id: string, limit: number, signal?: AbortSignal): Promise<Page<Occurrence>> =>
+      this._http.json(['schedules', id, 'occurrences'], { query: { limit }, signal }),
+    /** What was edited in the notebook since, as a unified diff. */
+    difference: async (id: string, signal?: AbortSignal): Promise<string> =>
+      (await this._http.json<{ text: string }>(['schedules', id, 'difference'], { signal })).text,
+    trigger: (id: string): Promise<Job> => this._http.json(['schedules', id, 'trigger'], { method: 'POST' }),
+    pause: (id: string): Promise<Schedule> => this._http.json(['schedules', id, 'pause'], { method: 'POST' }),
+    resume: (id: string): Promise<Schedule> => this._http.json(['schedules', id, 'resume'], { method: 'POST' }),
+    promote: (id: string): Promise<Schedule> => this._http.json(['schedules', id, 'promote'], { method: 'POST' }),
+    /** The next `n` instants after `after` (now by default). */
+    preview: (timing: Timing, n: number, signal?: AbortSignal, after?: string): Promise<Page<FireTime>> =>
+      this._http.json(['schedules', 'preview'], { query: { ...timing, n, after }, signal })
   };
 
   readonly notebooks = {
     schema: (path: string, signal?: AbortSignal): Promise<ParametersSchema> =>
-      this._json(['notebooks', 'schema'], { query: { path }, signal })
+      this._http.json(['notebooks', 'schema'], { query: { path }, signal })
   };
 
   readonly runs = {
     list: (experiment?: string | null, limit = 50, signal?: AbortSignal): Promise<Page<Run>> =>
-      this._json(['runs'], { query: { experiment, limit }, signal }),
-    get: (id: string, signal?: AbortSignal): Promise<RunDetail> => this._json(['runs', id], { signal }),
+      this._http.json(['runs'], { query: { experiment, limit }, signal }),
+    get: (id: string, signal?: AbortSignal): Promise<RunDetail> => this._http.json(['runs', id], { signal }),
     experiments: (signal?: AbortSignal): Promise<Page<Experiment>> =>
-      this._json(['experiments'], { query: { limit: 100 }, signal }),
+      this._http.json(['experiments'], { query: { limit: 100 }, signal }),
     models: (signal?: AbortSignal): Promise<Page<RegisteredModel>> =>
-      this._json(['models'], { query: { limit: 50 }, signal })
+      this._http.json(['models'], { query: { limit: 50 }, signal })
   };
 
   readonly deployments = {
     list: (limit = 50, signal?: AbortSignal): Promise<Page<Deployment>> =>
-      this._json(['deployments'], { query: { limit }, signal }),
-    get: (name: string, signal?: AbortSignal): Promise<Deployment> => this._json(['deployments', name], { signal }),
+      this._http.json(['deployments'], { query: { limit }, signal }),
+    get: (name: string, signal?: AbortSignal): Promise<Deployment> => this._http.json(['deployments', name], { signal }),
     create: (spec: DeploymentSpec, idempotencyKey: string = UUID.uuid4()): Promise<Deployment> =>
-      this._json(['deployments'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
-    remove: (name: string): Promise<void> => this._none(['deployments', name], { method: 'DELETE' }),
+      this._http.json(['deployments'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
+    remove: (name: string): Promise<void> => this._http.none(['deployments', name], { method: 'DELETE' }),
     predict: async (name: string, body: JSONValue, signal?: AbortSignal): Promise<Prediction> => {
       const begin = performance.now();
-      const answer = await this._json<JSONValue>(['deployments', name, 'predict'], { method: 'POST', body, signal });
+      const answer = await this._http.json<JSONValue>(['deployments', name, 'predict'], { method: 'POST', body, signal });
       return { body: answer, milliseconds: performance.now() - begin };
     }
   };
 
   readonly features = {
     list: (signal?: AbortSignal): Promise<Page<FeatureView>> =>
-      this._json(['features', 'views'], { query: { limit: 50 }, signal })
+      this._http.json(['features', 'views'], { query: { limit: 50 }, signal })
   };
 
   readonly drift = {
     check: (spec: DriftCheckSpec, signal?: AbortSignal): Promise<DriftReport> =>
-      this._json(['drift', 'check'], { method: 'POST', body: spec, signal })
+      this._http.json(['drift', 'check'], { method: 'POST', body: spec, signal })
   };
 
   readonly gpus = {
-    list: (signal?: AbortSignal): Promise<GPUs> => this._json(['gpus'], { signal }),
-    leases: (signal?: AbortSignal): Promise<Page<Lease>> => this._json(['leases'], { query: { limit: 50 }, signal })
+    list: (signal?: AbortSignal): Promise<GPUs> => this._http.json(['gpus'], { signal }),
+    leases: (signal?: AbortSignal): Promise<Page<Lease>> => this._http.json(['leases'], { query: { limit: 50 }, signal })
   };
-
-  private async _json<T>(path: string[], request: IRequest): Promise<T> {
-    const response = await this._send(path, request);
-    try {
-      // The one place where wire data takes a type: the server's own models say that it holds.
-      return (await response.json()) as T;
-    } catch {
-      throw new ApiError('The server sent something that is not JSON.', response.status, 'not_json', '', {});
-    }
-  }
-
-  private async _none(path: string[], request: IRequest): Promise<void> {
-    await this._send(path, request);
-  }
-
-  private async _send(path: string[], request: IRequest): Promise<Response> {
-    const query = Object.entries(request.query ?? {})
-      .filter(([, value]) => value !== undefined && value !== null && value !== '')
-      .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
-      .join('&');
-    const timeout = AbortSignal.timeout(TIMEOUT);
-    const init: RequestInit = {
-      method: request.method ?? 'GET',
-      signal: request.signal ? AbortSignal.any([request.signal, timeout]) : timeout
-    };
-    if (request.headers) {
-      init.headers = { ...request.headers };
-    }
-    if (request.body !== undefined) {
-      init.body = JSON.stringify(request.body);
-    }
-    let response: Response;
-    try {
-      response = await ServerConnection.makeRequest(this.url(...path) + (query && `?${query}`), init, this.settings);
-    } catch (error) {
-      if (request.signal?.aborted) {
-        throw error;
-      }
-      throw timeout.aborted
-        ? new ApiError('The server did not answer within a minute.', 0, 'timeout', 'Try again.', {})
-        : new ApiError('The Jupyter server cannot be reached.', 0, 'offline', 'Is it still running?', {});
-    }
-    if (!response.ok) {
-      throw await toApiError(response);
-    }
-    return response;
-  }
 }
 
 /** On disk a text may be a list of its lines; whoever draws it wants one string. */
@@ -232,27 +178,4 @@ function joinLines(notebook: nbformat.INotebookContent): nbformat.INotebookConte
     }
   }
   return notebook;
-}
-
-/** Reads `{message, reason, hint, fields}`; an answer without it did not come from our handlers. */
-async function toApiError(response: Response): Promise<ApiError> {
-  let body: unknown = null;
-  try {
-    body = await response.json();
-  } catch {
-    // An HTML error page, as of a proxy: the status is all there is.
-  }
-  const known = isRecord(body) && 'hint' in body ? body : null;
-  if (known === null) {
-    const message = response.status === 403 ? 'The server refused the request.' : `The server answered ${response.status}.`;
-    const reason = response.status === 404 ? 'no_route' : 'http';
-    return new ApiError(message, response.status, reason, '', {});
-  }
-  const fields: Record<string, string> = {};
-  if (isRecord(known.fields)) {
-    for (const [name, value] of Object.entries(known.fields)) {
-      fields[name] = String(value);
-    }
-  }
-  return new ApiError(text(known.message), response.status, text(known.reason), text(known.hint), fields);
 }

@@ -17,8 +17,9 @@ import { JobNotifications } from './notify';
 import type { IPanelContext } from './panels/context';
 import { DeploymentView } from './panels/deployment';
 import { DriftView } from './panels/drift';
-import { JobView } from './panels/job';
+import { JobView } from './panels/job/view';
 import { RunView } from './panels/run';
+import { SchedulesView } from './panels/schedules/view';
 import { PlatformPanel } from './panels/side';
 import { StatusItem } from './status';
 import { CATEGORY, CommandIDs, DOMAIN, IMLPlat, NAMESPACE, SECTIONS } from './tokens';
@@ -42,6 +43,7 @@ const platform: JupyterFrontEndPlugin<IMLPlat> = {
       api: new Api(serviceManager.serverSettings),
       events: serviceManager.events,
       connectionFailure: serviceManager.connectionFailure,
+      files: serviceManager.contents.fileChanged,
       state
     });
     void app.restored.then(() => model.start());
@@ -82,6 +84,7 @@ const panel: JupyterFrontEndPlugin<void> = {
     });
     const notify = (): void => {
       app.commands.notifyCommandChanged(CommandIDs.runNotebook);
+      app.commands.notifyCommandChanged(CommandIDs.scheduleNotebook);
     };
     notebooks?.currentChanged.connect(notify);
     app.shell.add(side, 'left', { rank: RANK, type: 'ML Platform' });
@@ -115,6 +118,9 @@ const panel: JupyterFrontEndPlugin<void> = {
 function identityOf(content: unknown): { command: string; args: Record<string, string> } {
   if (content instanceof JobView) {
     return { command: CommandIDs.openJob, args: { id: content.jobId } };
+  }
+  if (content instanceof SchedulesView) {
+    return { command: CommandIDs.openSchedules, args: {} };
   }
   if (content instanceof RunView) {
     return { command: CommandIDs.openRun, args: { id: content.runId } };

@@ -1,30 +1,35 @@
 /** The live model: everything that the panels show, kept fresh by the server's events. Never polls. */
 
-import type * as nbformat from '@jupyterlab/nbformat';
-import type { Event } from '@jupyterlab/services';
+import type { Contents, Event } from '@jupyterlab/services';
 import type { IStateDB } from '@jupyterlab/statedb';
 import type { JSONValue } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
-import { type Api, API_VERSION, ApiError, type DriftCheckSpec } from './api';
+import { type Api, ApiError, type DriftCheckSpec } from './api';
 import { EventConnection } from './connection';
+import { type Availability, Contact } from './contact';
+import { type IJobMove, type IJobView, type IScheduleView, watchJob, watchSchedule } from './followed';
+import { type Ledger, watchLedger } from './ledger';
 import { Resource } from './resource';
 import {
-  type Change,
   type Deployment,
   type DriftReport,
-  ENDED_JOB_STATES,
   type Experiment,
   type FeatureView,
   type GPUs,
   type Job,
-  type JobLog,
   type Page,
   type RegisteredModel,
   type Run,
   type RunDetail,
+  type Schedule,
   type Status
 } from './types';
+import { type Topic, Watching } from './watching';
+
+export type { Availability } from './contact';
+export { ended, failedCell, type IJobMove, type IJobView, type IScheduleView } from './followed';
+export type { IPlan, Ledger } from './ledger';
 
 /** The event that says "something changed, fetch it again". */
 export const CHANGED_SCHEMA = 'https://schema.jupyter-mlplat.org/changed/v1';
@@ -35,40 +40,13 @@ const STATE_KEY = 'jupyter-mlplat:model';
 /** Jobs of one page of the list. */
 const PAGE = 50;
 
-/** Milliseconds until the server is asked again, after it could not be reached. */
-const RETRY = [1000, 2000, 4000, 8000, 15000];
-
-type Topic = Change['topic'];
-
-/** Whether the server side is there at all. */
-export type Availability =
-  | { readonly kind: 'unknown' | 'ok' | 'offline' | 'missing' }
-  | { readonly kind: 'mismatch'; readonly server: number; readonly version: string };
-
-/** A job with its executed notebook, while somebody looks at it. */
-export interface IJobView {
-  readonly job: Resource<Job>;
-  readonly notebook: Resource<nbformat.INotebookContent>;
-  readonly log: Resource<JobLog>;
-}
-
-/** A job that changed its state, for those who tell people. */
-export interface IJobMove {
-  readonly job: Job;
-  readonly from: Job['state'] | null;
-}
-
-interface IWatched {
-  readonly topics: ReadonlyArray<Topic>;
-  readonly key: string | null;
-  readonly resource: { invalidate(): void; readonly isDisposed: boolean };
-}
-
 /** What a model is made of. */
 export interface IModelOptions {
   readonly api: Api;
   readonly events: Event.IManager;
   readonly connectionFailure?: ISignal<unknown, unknown>;
+  /** Emits when this page saved a file: a notebook may now differ from what its schedules run. */
+  readonly files?: ISignal<unknown, Contents.IChangedArgs>;
   readonly state?: IStateDB | null;
 }
 
@@ -77,38 +55,43 @@ export class PlatformModel implements IDisposable {
     this.api = options.api;
     this._state = options.state ?? null;
     const { api } = this;
+    const contact = (this._contact = new Contact(api));
     const failed = (error: ApiError): void => {
-      this._onFailure(error);
+      contact.failed(error);
     };
-    this.status = new Resource(signal => api.status(signal), failed);
-    this.jobs = this._watch(['jobs'], null, new Resource(signal => api.jobs.list(this._jobLimit, signal), failed));
-    this.experiments = this._watch(['runs'], null, new Resource(signal => api.runs.experiments(signal), failed));
-    this.runs = this._watch(['runs'], null, new Resource(signal => api.runs.list(this.experiment, PAGE, signal), failed));
-    this.models = this._watch(['models'], null, new Resource(signal => api.runs.models(signal), failed));
-    this.deployments = this._watch(
-      ['deployments'],
-      null,
-      new Resource(signal => api.deployments.list(PAGE, signal), failed)
-    );
-    this.features = this._watch(['features'], null, new Resource(signal => api.features.list(signal), failed));
-    this.gpus = this._watch(['gpus'], null, new Resource(signal => api.gpus.list(signal), failed));
+    const listed = <T>(topic: Topic, fetch: (signal: AbortSignal) => Promise<T>): Resource<T> =>
+      this._watching.add([topic], null, new Resource(fetch, failed));
+    this.status = contact.status;
+    this.jobs = listed('jobs', signal => api.jobs.list(this._jobLimit, signal));
+    this.schedules = listed('schedules', signal => api.schedules.list(100, signal));
+    this.experiments = listed('runs', signal => api.runs.experiments(signal));
+    this.runs = listed('runs', signal => api.runs.list(this.experiment, PAGE, signal));
+    this.models = listed('models', signal => api.runs.models(signal));
+    this.deployments = listed('deployments', signal => api.deployments.list(PAGE, signal));
+    this.features = listed('features', signal => api.features.list(signal));
+    this.gpus = listed('gpus', signal => api.gpus.list(signal));
     this.drift = new Resource<DriftReport>(() => Promise.reject(new ApiError('Nothing was checked.', 404, 'none', '', {})));
-    this.status.changed.connect((_, snapshot) => {
-      if (snapshot.data) {
-        this._setAvailability(
-          snapshot.data.api === API_VERSION
-            ? { kind: 'ok' }
-            : { kind: 'mismatch', server: snapshot.data.api, version: snapshot.data.version }
-        );
-      }
-    });
     this.jobs.changed.connect((_, snapshot) => {
       if (snapshot.data) {
         this._noteMoves(snapshot.data.items);
       }
     });
     options.events.stream.connect(this._onEvent, this);
-    options.connectionFailure?.connect(this._onConnectionFailure, this);
+    options.connectionFailure?.connect(() => {
+      if (this._started) {
+        contact.retry();
+      }
+    });
+    options.files?.connect((_, change) => {
+      if (change.type === 'save') {
+        this._saved.emit();
+      }
+    });
+    contact.mended.connect(() => {
+      this._watching.all();
+      this.jobs.demand();
+      this.deployments.demand();
+    });
     this._connection = new EventConnection(options.events);
     this._connection.opened.connect(() => {
       if (this._started) {
@@ -117,7 +100,7 @@ export class PlatformModel implements IDisposable {
     });
     this._connection.closed.connect(() => {
       if (this._started && !document.hidden) {
-        this._retry();
+        contact.retry();
       }
     });
   }
@@ -125,6 +108,7 @@ export class PlatformModel implements IDisposable {
   readonly api: Api;
   readonly status: Resource<Status>;
   readonly jobs: Resource<Page<Job>>;
+  readonly schedules: Resource<Page<Schedule>>;
   readonly experiments: Resource<Page<Experiment>>;
   readonly runs: Resource<Page<Run>>;
   readonly models: Resource<Page<RegisteredModel>>;
@@ -136,11 +120,11 @@ export class PlatformModel implements IDisposable {
 
   /** Whether the server side is there, and of our version. */
   get availability(): Availability {
-    return this._availability;
+    return this._contact.availability;
   }
 
-  get availabilityChanged(): ISignal<this, Availability> {
-    return this._availabilityChanged;
+  get availabilityChanged(): ISignal<unknown, Availability> {
+    return this._contact.availabilityChanged;
   }
 
   /** A job entered a state, seen in the list. */
@@ -173,7 +157,7 @@ export class PlatformModel implements IDisposable {
     this._started = true;
     await this._recall();
     await this.status.refresh();
-    if (this._availability.kind === 'ok') {
+    if (this.availability.kind === 'ok') {
       this.jobs.demand();
       this.deployments.demand();
       this.gpus.demand();
@@ -183,9 +167,7 @@ export class PlatformModel implements IDisposable {
   /** Fetches again whatever somebody has asked for. */
   refreshAll(): void {
     void this.status.refresh();
-    for (const watched of this._watched) {
-      watched.resource.invalidate();
-    }
+    this._watching.all();
   }
 
   /** One more page of jobs. */
@@ -196,42 +178,27 @@ export class PlatformModel implements IDisposable {
 
   /** A job, its notebook and its log, live until disposed. */
   watchJob(id: string): IJobView & IDisposable {
-    const { api } = this;
-    const job = this._watch(['jobs'], id, new Resource(signal => api.jobs.get(id, signal)));
-    const notebook = this._watch(['jobs'], id, new Resource(signal => api.jobs.notebook(id, signal)));
-    const log = this._watch(
-      ['jobs'],
-      id,
-      new Resource<JobLog>(async (signal, last) => {
-        const next = await api.jobs.log(id, last?.offset ?? 0, signal);
-        return last ? { ...next, text: last.text + next.text } : next;
-      })
-    );
-    const dispose = (): void => {
-      [job, notebook, log].forEach(each => {
-        each.dispose();
-      });
-      this._sweep();
-    };
-    return {
-      job,
-      notebook,
-      log,
-      dispose,
-      get isDisposed() {
-        return job.isDisposed;
-      }
-    };
+    return watchJob(this.api, this._watching, id);
+  }
+
+  /** A schedule and how its notebook was edited since, live until disposed. */
+  watchSchedule(id: string): IScheduleView & IDisposable {
+    return watchSchedule(this.api, this._watching, this._saved, id);
+  }
+
+  /** What became of the instants of all schedules, and which come; live until disposed. */
+  watchLedger(): Resource<Ledger> {
+    return watchLedger(this.api, this.schedules, this._jobMoved);
   }
 
   /** A run with what hangs on it, live until disposed. */
   watchRun(id: string): Resource<RunDetail> {
-    return this._watch(['runs'], id, new Resource(signal => this.api.runs.get(id, signal)));
+    return this._watching.add(['runs'], id, new Resource(signal => this.api.runs.get(id, signal)));
   }
 
   /** A deployment, live until disposed. */
   watchDeployment(name: string): Resource<Deployment> {
-    return this._watch(['deployments'], name, new Resource(signal => this.api.deployments.get(name, signal)));
+    return this._watching.add(['deployments'], name, new Resource(signal => this.api.deployments.get(name, signal)));
   }
 
   /** What the last drift check compared, as it was asked for. */
@@ -254,19 +221,8 @@ export class PlatformModel implements IDisposable {
     }
     this._disposed = true;
     this._connection.dispose();
-    window.clearTimeout(this._timer);
-    this.status.dispose();
+    this._contact.dispose();
     Signal.clearData(this);
-  }
-
-  private _watch<T>(topics: ReadonlyArray<Topic>, key: string | null, resource: Resource<T>): Resource<T> {
-    this._sweep();
-    this._watched.push({ topics, key, resource });
-    return resource;
-  }
-
-  private _sweep(): void {
-    this._watched = this._watched.filter(watched => !watched.resource.isDisposed);
   }
 
   private _onEvent(_: Event.IManager, emission: Event.Emission): void {
@@ -274,58 +230,7 @@ export class PlatformModel implements IDisposable {
       return;
     }
     const { topic, key } = emission as unknown as { topic: Topic; key?: string };
-    for (const watched of this._watched) {
-      if (watched.topics.includes(topic) && (watched.key === null || !key || watched.key === key)) {
-        watched.resource.invalidate();
-      }
-    }
-  }
-
-  private _onConnectionFailure(): void {
-    if (this._started) {
-      this._retry();
-    }
-  }
-
-  private _onFailure(error: ApiError): void {
-    if (error.offline) {
-      this._retry();
-    } else if (error.extensionMissing) {
-      this._setAvailability({ kind: 'missing' });
-    }
-  }
-
-  /** Asks the server until it answers, ever more slowly; then everything is fetched again. */
-  private _retry(): void {
-    if (this._timer !== 0 || this._disposed) {
-      return;
-    }
-    const wait = RETRY[Math.min(this._attempt, RETRY.length - 1)];
-    this._timer = window.setTimeout(() => {
-      this._attempt += 1;
-      void this.status.refresh().then(() => {
-        this._timer = 0;
-        const { phase } = this.status.snapshot;
-        if (phase === 'offline') {
-          this._setAvailability({ kind: 'offline' });
-          this._retry();
-        } else if (phase === 'ready') {
-          this._attempt = 0;
-          for (const watched of this._watched) {
-            watched.resource.invalidate();
-          }
-          this.jobs.demand();
-          this.deployments.demand();
-        }
-      });
-    }, wait);
-  }
-
-  private _setAvailability(availability: Availability): void {
-    if (this._availability.kind !== availability.kind) {
-      this._availability = availability;
-      this._availabilityChanged.emit(availability);
-    }
+    this._watching.changed(topic, key);
   }
 
   private _noteMoves(jobs: ReadonlyArray<Job>): void {
@@ -365,27 +270,14 @@ export class PlatformModel implements IDisposable {
 
   private readonly _state: IStateDB | null;
   private readonly _connection: EventConnection;
-  private readonly _availabilityChanged = new Signal<this, Availability>(this);
+  private readonly _contact: Contact;
+  private readonly _watching = new Watching();
+  private readonly _saved = new Signal<this, void>(this);
   private readonly _jobMoved = new Signal<this, IJobMove>(this);
-  private _watched: IWatched[] = [];
   private _states: Map<string, Job['state']> | null = null;
-  private _availability: Availability = { kind: 'unknown' };
   private _experiment: string | null = null;
   private _lastCheck: DriftCheckSpec | null = null;
   private _jobLimit = PAGE;
   private _started = false;
-  private _attempt = 0;
-  private _timer = 0;
   private _disposed = false;
-}
-
-/** True when no further change is to be expected. */
-export function ended(job: Job): boolean {
-  return ENDED_JOB_STATES.has(job.state);
-}
-
-/** Index of the cell where a job failed, in the submitted notebook; null when it did not fail in one. */
-export function failedCell(job: Job): number | null {
-  const failed = new Set<string>(['error', 'timeout', 'kernel_died']);
-  return job.cells.find(cell => failed.has(cell.state))?.index ?? null;
 }

@@ -64,7 +64,9 @@ export class JobNotifications implements IDisposable {
     const end = jobHeadline(job, t);
     switch (job.state) {
       case 'queued':
-        return t.__('%1 is queued', job.name);
+        return job.failures > 0
+          ? t.__('%1 failed and waits for retry %2 of %3', job.name, job.failures, job.retries)
+          : t.__('%1 is queued', job.name);
       case 'starting':
         return t.__('%1 is starting', job.name);
       case 'running':

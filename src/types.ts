@@ -743,7 +743,7 @@ export interface Status {
 /** An outbox row: something changed, fetch it again. Never carries data. */
 export interface Change {
   readonly id: number;
-  readonly topic: 'jobs' | 'runs' | 'models' | 'deployments' | 'features' | 'drift' | 'gpus';
+  readonly topic: 'jobs' | 'schedules' | 'sweeps' | 'runs' | 'models' | 'deployments' | 'features' | 'drift' | 'gpus';
   readonly key: string;
   readonly at: string;
 }

@@ -22,7 +22,7 @@ from .jobs_shown import (
     show_schema,
     show_submitted,
 )
-from .values import build, count, existing_file, read_mapping, seconds, size, split_pair, words
+from .values import build, count, existing_file, delay, read_mapping, seconds, size, split_pair, words
 
 if TYPE_CHECKING:
     from ..models import Job, JobLog, Page
@@ -42,7 +42,7 @@ JOB_ARGUMENTS = (
     argument("--deadline", type=seconds, metavar="TIME", help="how long it may take from submission, with all retries"),
     argument("--priority", type=int, metavar="N", help="higher runs first (0)"),
     argument("--retries", type=int, metavar="N", help="further attempts after one that failed (0)"),
-    argument("--retry-delay", type=seconds, metavar="TIME", help="before the first retry; doubles each time (30s)"),
+    argument("--retry-delay", type=delay, metavar="TIME", help="before the first retry; doubles each time (30s)"),
     argument("--memory", type=size, metavar="SIZE", help="that all of its processes may have together: 16G, 500M"),
     argument(
         "--secret", action="append", metavar="NAME=REF", help="a secret parameter: NAME=env:VAR or NAME=file:PATH"

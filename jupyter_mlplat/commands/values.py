@@ -37,6 +37,11 @@ def seconds(text: str) -> float:
     return total
 
 
+def delay(text: str) -> float:
+    """A duration, or 0 for none."""
+    return 0.0 if text.strip() in ("0", "0s") else seconds(text)
+
+
 def size(text: str) -> int:
     """Bytes as the contract writes them: `16G`, `500M`, or plain bytes; G is 2^30."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from sqlalchemy import Connection, create_engine, delete, event, func, insert, select
 from sqlalchemy.engine import make_url
@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 from ..errors import Invalid, Unavailable
-from ..models import Change
+from ..models import Change, Topic
 from . import tables
 from .schema import upgrade
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 15
 OUTBOX_AGE = timedelta(hours=1)
 OUTBOX_OVERLAP = timedelta(seconds=5)
+TOPICS = frozenset(get_args(Topic))
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "lustre", "gpfs", "afs"})
 
 DRIVERS = {
@@ -61,7 +62,7 @@ class Transaction:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def emit(self, topic: str, key: str) -> None:
+    def emit(self, topic: Topic, key: str) -> None:
         """Say that the thing `key` of `topic` changed; published when the transaction commits, else never."""
         self.connection.execute(insert(tables.outbox).values(topic=topic, key=key, at=datetime.now(UTC)))
 
@@ -193,7 +194,9 @@ class Store:
                 .order_by((table.c.id > cursor).desc(), table.c.id)
                 .limit(5000)
             )
-            return sorted((Change.model_validate(dict(row)) for row in rows.mappings()), key=lambda change: change.id)
+            # A newer program on the same store may know more of them.
+            known = [dict(row) for row in rows.mappings() if row["topic"] in TOPICS]
+        return sorted(map(Change.model_validate, known), key=lambda change: change.id)
 
     def prune_outbox(self) -> int:
         """Delete rows older than an hour; returns how many."""

@@ -12,6 +12,8 @@ import { StateIcon, stateTone, stateWord } from '../widgets/state';
 import { Elapsed, RelativeTime } from '../widgets/time';
 import { useTrans } from '../widgets/trans';
 import { CommandButton, type IPanelContext, Show, usePanel } from './context';
+import { Waiting } from './queue';
+import { NextScheduled } from './schedules/next';
 import { Section } from './section';
 
 export class JobsSection extends Section {
@@ -32,10 +34,16 @@ export class JobsSection extends Section {
 
   demand(): void {
     this.context.model.jobs.demand();
+    this.context.model.schedules.demand();
   }
 
   protected content(): JSX.Element {
-    return <Show resource={this.context.model.jobs}>{page => <JobList page={page} />}</Show>;
+    return (
+      <>
+        <NextScheduled />
+        <Show resource={this.context.model.jobs}>{page => <JobList page={page} />}</Show>
+      </>
+    );
   }
 }
 
@@ -70,6 +78,7 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
   const trans = useTrans();
   const { commands } = usePanel();
   const trouble = job.state === 'failed' || job.state === 'lost' ? jobHeadline(job, trans) : '';
+  const waits = job.state === 'queued' && !job.cancel_requested;
   const word = job.cancel_requested && !ended(job) ? trans.__('Cancelling') : stateWord(job.state, trans);
   return (
     <li className="jp-mlplat-row" data-state={job.state} data-job={job.id}>
@@ -87,7 +96,7 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
         </button>
         <div className="jp-mlplat-rowDetail">
           <span className="jp-mlplat-word" data-tone={stateTone(job.state)}>
-            {word}
+            {waits && (job.position !== null || job.failures > 0) ? <Waiting job={job} /> : word}
           </span>
           <JobDetail job={job} />
         </div>
@@ -126,11 +135,10 @@ function JobDetail(props: { readonly job: Job }): JSX.Element | null {
       </>
     );
   }
-  const when = job.ended_at ?? job.submitted_at;
   const headline = job.state === 'succeeded' ? jobHeadline(job, trans) : '';
   return (
     <>
-      <RelativeTime time={when} />
+      {ended(job) && <RelativeTime time={job.ended_at ?? job.submitted_at} />}
       {headline && (
         <span className="jp-mlplat-rowMetric" title={headline}>
           {headline}
@@ -156,7 +164,7 @@ export function jobHeadline(job: Job, trans: TranslationBundle): string {
 }
 
 /** The reason of a job in words. */
-export function reasonWords(job: Job, trans: TranslationBundle): string {
+export function reasonWords(job: Pick<Job, 'reason' | 'timeout'>, trans: TranslationBundle): string {
   switch (job.reason) {
     case 'cell_error':
       return trans.__('A cell raised an error.');

@@ -1,11 +1,14 @@
 /** A dialog with a form that stays open until what it asks for has worked. */
 
 import { Dialog, type ReactWidget } from '@jupyterlab/apputils';
+import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
 
 export interface IFormDialogOptions {
   readonly title: string;
   readonly accept: string;
+  /** The button says something else from now on. */
+  readonly acceptChanged?: ISignal<unknown, string>;
   readonly body: ReactWidget;
   /** Does the work; false keeps the dialog open, with the reason shown in its body. */
   readonly submit: () => Promise<boolean>;
@@ -29,6 +32,14 @@ class FormDialog extends Dialog<unknown> {
     });
     this.addClass('jp-mlplat-dialog');
     this.node.setAttribute('aria-label', _form.title);
+    _form.acceptChanged?.connect((_, label) => {
+      const button = this.node.querySelector('.jp-Dialog-footer .jp-mod-accept');
+      const words = button?.querySelector('.jp-Dialog-buttonLabel');
+      if (button && words) {
+        words.textContent = label;
+        button.setAttribute('aria-label', label);
+      }
+    });
     if (_form.className) {
       this.addClass(_form.className);
     }

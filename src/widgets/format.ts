@@ -57,6 +57,24 @@ export function parseDuration(text: string): number | null {
   );
 }
 
+/** Seconds as `parseDuration` reads them back: "1h30m"; empty for null. */
+export function durationText(seconds: number | null): string {
+  if (seconds === null) {
+    return '';
+  }
+  const units = [['d', 86400], ['h', 3600], ['m', 60]] as const;
+  let left = seconds;
+  let text = '';
+  for (const [unit, size] of units) {
+    const whole = Math.floor(left / size);
+    if (whole > 0) {
+      text += `${whole}${unit}`;
+      left -= whole * size;
+    }
+  }
+  return left > 0 || text === '' ? `${text}${Number(left.toFixed(3))}s` : text;
+}
+
 /** A metric: four significant digits, never an exponent where none is needed. */
 export function number(value: number | null): string {
   if (value === null || !Number.isFinite(value)) {
@@ -102,6 +120,57 @@ export function ago(then: Date, now: number, trans: TranslationBundle): string {
     return trans.__('%1h ago', Math.floor(seconds / 3600));
   }
   return trans.__('%1d ago', Math.floor(seconds / 86400));
+}
+
+/** How far ahead a moment is, in one unit: "25 s", "4 min", "3 h". */
+export function until(then: Date, now: number, trans: TranslationBundle): string {
+  const seconds = (then.getTime() - now) / 1000;
+  if (seconds < 60) {
+    return trans.__('%1 s', Math.max(0, Math.ceil(seconds)));
+  }
+  if (seconds < 3600) {
+    return trans.__('%1 min', Math.round(seconds / 60));
+  }
+  if (seconds < 86400) {
+    return trans.__('%1 h', Math.round(seconds / 3600));
+  }
+  return trans.__('%1 d', Math.round(seconds / 86400));
+}
+
+/** A place in a row: "1st", "2nd". */
+export function ordinal(place: number, trans: TranslationBundle): string {
+  switch (new Intl.PluralRules('en', { type: 'ordinal' }).select(place)) {
+    case 'one':
+      return trans.__('%1st', place);
+    case 'two':
+      return trans.__('%1nd', place);
+    case 'few':
+      return trans.__('%1rd', place);
+    default:
+      return trans.__('%1th', place);
+  }
+}
+
+/** "Mon 23 Nov, 06:00" in a zone; with the year when it is another one, with seconds where it has some. */
+export function moment(time: string | Date, timeZone?: string): string {
+  const then = new Date(time);
+  const year = then.getFullYear() === new Date().getFullYear() ? undefined : ('numeric' as const);
+  const options: Intl.DateTimeFormatOptions = {
+    weekday: 'short',
+    day: 'numeric',
+    month: 'short',
+    year,
+    hour: '2-digit',
+    minute: '2-digit',
+    second: then.getSeconds() ? '2-digit' : undefined,
+    hourCycle: 'h23'
+  };
+  try {
+    return then.toLocaleString(undefined, { ...options, timeZone });
+  } catch {
+    // A zone that the server knows and the browser does not.
+    return then.toLocaleString(undefined, options);
+  }
 }
 
 /** JSON over several lines, with a list of plain values on one. */

@@ -44,9 +44,18 @@ export const stateIcons = {
   cancelled: icon('cancelled', `<circle cx="8" cy="8" r="5.75"/><path d="m4.2 11.8 7.6-7.6"/>`, LINE),
   warning: icon('warning', `<path d="M8 2.4 14.2 13H1.8z"/><path d="M8 6.4v3m0 1.9v.1"/>`, LINE),
   ready: icon('ready', `<circle cx="8" cy="8" r="5.75"/><circle cx="8" cy="8" r="2.6" fill="currentColor" stroke="none"/>`, LINE),
-  stopped: icon('stopped', `<circle cx="8" cy="8" r="5.75"/><path d="M6 6h4v4H6z"/>`, LINE)
+  stopped: icon('stopped', `<circle cx="8" cy="8" r="5.75"/><path d="M6 6h4v4H6z"/>`, LINE),
+  caughtUp: icon('caught-up', `<circle cx="8" cy="8" r="5.75" opacity=".45"/><path d="M8 4.8V8l2.2 1.4M2.3 8.9A5.75 5.75 0 0 0 8 13.75"/>`, LINE),
+  missed: icon('missed', `<circle cx="8" cy="8" r="5.75" stroke-dasharray="2.4 2.1"/><path d="m6 6 4 4m0-4-4 4"/>`, LINE),
+  paused: icon('paused', `<circle cx="8" cy="8" r="5.75"/><path d="M6.5 6v4m3-4v4"/>`, LINE)
 } as const;
 
+export const scheduleIcon = icon('schedule', `<rect x="2.4" y="3.4" width="11.2" height="10.2" rx="1.4"/><path d="M2.6 6.6h10.8M5.4 2v2.4M10.6 2v2.4M8 8.6v1.9l1.4.8"/>`, LINE);
+export const pauseIcon = icon('pause', `<path d="M5.5 4v8m5-8v8"/>`, LINE);
+export const resumeIcon = icon('resume', `<path d="M5 3.6 12 8l-7 4.4z"/>`, LINE);
+export const editIcon = icon('edit', `<path d="m3 13 .7-3L10.6 3.1l2.3 2.3L6 12.3zM9.2 4.5l2.3 2.3"/>`, LINE);
+export const compareIcon = icon('compare', `<path d="M3 4.5h6M6 1.8v5.4M3 12h6"/><path d="M12.6 2v12" opacity=".5"/>`, LINE);
+export const promoteIcon = icon('promote', `<path d="M8 13.5V5.2m0 0L4.8 8.4M8 5.2l3.2 3.2M3.4 2.5h9.2"/>`, LINE);
 export const cancelIcon = icon('cancel', `<rect x="3.5" y="3.5" width="9" height="9" rx="1.5" fill="currentColor"/>`);
 export const trashIcon = icon('trash', `<path d="M3 4.5h10M6.5 4V2.8h3V4m-5 .5.6 8.7h5.8l.6-8.7M6.8 7v3.8M9.2 7v3.8"/>`, LINE);
 export const tryIcon = icon('try', `<path d="M2.5 8h7m0 0L6.8 5.3M9.5 8l-2.7 2.7M9 3h3.2a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H9"/>`, LINE);

@@ -3,15 +3,15 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { CellState, DeploymentState, JobState } from '../types';
+import type { CellState, DeploymentState, JobState, OccurrenceState, ScheduleState } from '../types';
 import { stateIcons } from './icons';
 import { useTrans } from './trans';
 
 /** MLflow's words for the state of a run. */
 export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED';
-export type AnyState = JobState | CellState | DeploymentState | RunStatus;
+export type AnyState = JobState | CellState | DeploymentState | ScheduleState | OccurrenceState | RunStatus;
 
-type Tone = 'quiet' | 'brand' | 'success' | 'error' | 'warn';
+export type Tone = 'quiet' | 'brand' | 'success' | 'error' | 'warn';
 
 interface ILook {
   readonly icon: LabIcon;
@@ -36,6 +36,12 @@ const LOOKS: Readonly<Record<AnyState, ILook>> = {
   ready: { icon: stateIcons.ready, tone: 'success', word: t => t.__('Ready') },
   degraded: { icon: stateIcons.warning, tone: 'warn', word: t => t.__('Degraded') },
   stopped: { icon: stateIcons.stopped, tone: 'quiet', word: t => t.__('Stopped') },
+  active: { icon: stateIcons.ready, tone: 'success', word: t => t.__('Active') },
+  paused: { icon: stateIcons.paused, tone: 'warn', word: t => t.__('Paused') },
+  ended: { icon: stateIcons.stopped, tone: 'quiet', word: t => t.__('Ended') },
+  ran: { icon: stateIcons.succeeded, tone: 'success', word: t => t.__('Ran') },
+  caught_up: { icon: stateIcons.caughtUp, tone: 'brand', word: t => t.__('Caught up') },
+  missed: { icon: stateIcons.missed, tone: 'error', word: t => t.__('Missed') },
   RUNNING: { icon: stateIcons.running, tone: 'brand', word: t => t.__('Running') },
   SCHEDULED: { icon: stateIcons.queued, tone: 'quiet', word: t => t.__('Scheduled') },
   FINISHED: { icon: stateIcons.succeeded, tone: 'success', word: t => t.__('Finished') },

@@ -1,7 +1,7 @@
 /** Times that stay true while one looks at them. */
 
 import * as React from 'react';
-import { ago, clock } from './format';
+import { ago, clock, until } from './format';
 import { useTrans } from './trans';
 
 const listeners = new Set<() => void>();
@@ -26,17 +26,29 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-/** Milliseconds since the epoch, renewed every second. */
-export function useNow(): number {
+/** Milliseconds since the epoch, renewed every second, or every `step` milliseconds. */
+export function useNow(step = 1000): number {
   const [now, setNow] = React.useState(() => Date.now());
   React.useEffect(
     () =>
       subscribe(() => {
-        setNow(Date.now());
+        setNow(last => (step <= 1000 || Date.now() - last >= step ? Date.now() : last));
       }),
-    []
+    [step]
   );
   return now;
+}
+
+/** "in 3 h", with the absolute time on hover; "now" once it has come. */
+export function Ahead(props: { readonly time: string }): JSX.Element {
+  const trans = useTrans();
+  const now = useNow();
+  const then = new Date(props.time);
+  return (
+    <time dateTime={props.time} title={then.toLocaleString()}>
+      {then.getTime() - now < 500 ? trans.__('now') : trans.__('in %1', until(then, now, trans))}
+    </time>
+  );
 }
 
 /** "6 min ago", with the absolute time on hover. */

@@ -287,7 +287,7 @@ def opened(browser: Browser, lab: Lab, path: str = "lab", **options: Any) -> Vie
     def heard(message: ConsoleMessage) -> None:
         ours = message.type == "error" and "mlplat" in f"{message.text} {message.location}"
         if ours and not any(noise in message.text for noise in NOISE):
-            view.errors.append(message.text)
+            view.errors.append(f"{message.text} {message.location.get('url', '')}")
 
     page.on("console", heard)
     page.on("pageerror", lambda error: view.errors.append(str(error)))

@@ -13,16 +13,20 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy import insert, select
 
+from jupyter_mlplat import server
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.processes import host_id
 from jupyter_mlplat.server.app import MLPlatExtension
 from jupyter_mlplat.server.publisher import EVENT, Publisher, Watch
 from jupyter_mlplat.store import tables
+from jupyter_mlplat.store.store import TOPICS
 
 EMIT = """
 import sys
@@ -139,6 +143,19 @@ def test_what_changed_before_the_start_is_not_told(either: Platform) -> None:
     emit(either, "jobs", "2")
     assert found.outbox() == [("jobs", "2")]
     assert found.outbox() == []
+
+
+def test_a_topic_of_a_newer_program_is_passed_over(either: Platform) -> None:
+    found = watch(either)
+    emit(either, "telescopes", "1")
+    emit(either, "schedules", "2")
+    assert found.outbox() == [("schedules", "2")]
+    assert found.outbox() == []
+
+
+def test_the_event_knows_every_topic() -> None:
+    schema = yaml.safe_load((Path(server.__file__).parent / "events" / "changed.yaml").read_text())
+    assert set(schema["properties"]["topic"]["enum"]) == TOPICS
 
 
 def test_a_row_that_is_committed_late_is_told_once(either: Platform) -> None:

@@ -6,8 +6,8 @@ import type { JSONObject, JSONValue, ReadonlyJSONObject } from '@lumino/coreutil
 import type { ErrorSchema, FieldProps, FieldTemplateProps, RJSFSchema, UiSchema } from '@rjsf/utils';
 import validator from '@rjsf/validator-ajv8';
 import * as React from 'react';
-import type { ParametersSchema } from '../api';
-import { useTrans } from '../widgets/trans';
+import type { ParametersSchema } from '../../api';
+import { useTrans } from '../../widgets/trans';
 
 /** Choices up to this many are shown side by side; more go into a list. */
 const RADIOS = 3;

@@ -1,0 +1,50 @@
+/** Every action as a command: a label, a caption, an icon and the schema of its arguments. */
+
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import type { IDisposable } from '@lumino/disposable';
+import type { Widget } from '@lumino/widgets';
+import { type ICommandContext, type ICommandOptions, text, told } from './command';
+import { deploymentCommands } from './deployments';
+import { jobCommands } from './jobs';
+import { platformCommands } from './platform';
+import { runCommands } from './runs';
+import { scheduleCommands } from './schedules';
+
+export type { ICommandOptions, INotebookAccess } from './command';
+
+/** Registers all commands; the palette takes every one of them. */
+export function addCommands(options: ICommandOptions): IDisposable[] {
+  const { app, context, tracker } = options;
+  const { commands, trans } = context;
+  const show = async (id: string, make: () => Widget): Promise<Widget> => {
+    let widget = tracker.find(each => each.content.id === id);
+    if (!widget) {
+      widget = new MainAreaWidget({ content: make() });
+      widget.id = `${id}-main`;
+      widget.title.closable = true;
+      widget.toolbar.hide();
+      await tracker.add(widget);
+    }
+    if (!widget.isAttached) {
+      app.shell.add(widget, 'main');
+    }
+    app.shell.activateById(widget.id);
+    return widget.content;
+  };
+  const close = (id: string): void => {
+    tracker.find(each => each.content.id === id)?.dispose();
+  };
+  const whole: ICommandContext = { ...options, show, close };
+  return [platformCommands, jobCommands, scheduleCommands, runCommands, deploymentCommands]
+    .flatMap(list => list(whole))
+    .map(command =>
+      commands.addCommand(command.id, {
+        label: args => text(args.label) ?? command.label,
+        caption: command.caption,
+        icon: command.icon,
+        isEnabled: command.enabled,
+        describedBy: { args: { type: 'object', properties: command.args ?? {}, additionalProperties: false } },
+        execute: args => told(trans, command.label, () => command.run(args))
+      })
+    );
+}
