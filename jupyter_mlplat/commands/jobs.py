@@ -22,7 +22,7 @@ from .jobs_shown import (
     show_schema,
     show_submitted,
 )
-from .values import build, count, existing_file, delay, read_mapping, seconds, size, split_pair, words
+from .values import build, count, delay, existing_file, read_mapping, seconds, size, split_pair, words
 
 if TYPE_CHECKING:
     from ..models import Job, JobLog, Page
