@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -39,6 +40,9 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+GONE = re.compile(r"status of 404 .*/mlplat/api/v1/")
+"""The browser's own word on a thing that was deleted while it was being fetched; what we make of it, tests see."""
+
 NOISE = ("favicon", "ResizeObserver loop", "third-party cookie")
 
 
@@ -286,8 +290,9 @@ def opened(browser: Browser, lab: Lab, path: str = "lab", **options: Any) -> Vie
 
     def heard(message: ConsoleMessage) -> None:
         ours = message.type == "error" and "mlplat" in f"{message.text} {message.location}"
-        if ours and not any(noise in message.text for noise in NOISE):
-            view.errors.append(f"{message.text} {message.location.get('url', '')}")
+        said = f"{message.text} {message.location.get('url', '')}"
+        if ours and not GONE.search(said) and not any(noise in message.text for noise in NOISE):
+            view.errors.append(said)
 
     page.on("console", heard)
     page.on("pageerror", lambda error: view.errors.append(str(error)))
