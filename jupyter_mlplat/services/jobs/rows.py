@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
 
-from ...errors import NotFound
+from ...errors import Invalid, NotFound
 from ...models import JOB_MOVES, AttemptRecord, Cell, Job, JobState
 from ...store import tables
 from .line import Place
@@ -15,15 +15,34 @@ from .line import Place
 SUBMITTED = "submitted.ipynb"
 
 
-def number_of(job_id: str) -> int:
+def number_of(id: str, noun: str = "job") -> int:
     """The row's number behind an id. Raises `NotFound` for anything that never was an id."""
-    if not (job_id.isascii() and job_id.isdigit() and len(job_id) < 18):
-        raise unknown(job_id)
-    return int(job_id)
+    if not _is_number(id):
+        raise unknown(id, noun)
+    return int(id)
 
 
-def unknown(job_id: str) -> NotFound:
-    return NotFound(f"no job has the id {job_id[:80]!r}", hint="see them: jupyter mlplat jobs list")
+def cursor_of(after: str) -> int:
+    """The row's number behind the `next` of a page. Raises `Invalid` for anything that never was one."""
+    if not _is_number(after):
+        raise no_cursor()
+    return int(after)
+
+
+def no_cursor() -> Invalid:
+    return Invalid(
+        "after is no cursor of this list",
+        hint="pass the `next` of the page before",
+        fields={"after": "not a cursor"},
+    )
+
+
+def unknown(id: str, noun: str = "job") -> NotFound:
+    return NotFound(f"no {noun} has the id {id[:80]!r}", hint=f"see them: jupyter mlplat {noun}s list")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 18
 
 
 def find(connection: Connection, job_id: str) -> RowMapping:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from ...crashpoint import crashpoint
-from ...errors import Conflict, Invalid, MLPlatError, NotFound, Stale
+from ...errors import Conflict, Invalid, MLPlatError, Stale
 from ...home import Home
 from ...models import (
     FireTime,
@@ -34,7 +34,7 @@ from ...store import Store, Transaction, tables
 from .firing import Firing, fire
 from .notebookfile import read_notebook, source_of
 from .parameters import schema, validate
-from .rows import SUBMITTED
+from .rows import SUBMITTED, cursor_of, no_cursor, number_of, unknown
 from .service import JobsService
 from .submission import OWN, Draft, content_hash, insert_job, write_notebook
 from .timing import Timing, timing
@@ -128,7 +128,7 @@ class SchedulesService:
         table = tables.schedules
         query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
         if after is not None:
-            query = query.where(table.c.id < _number(after, cursor=True))
+            query = query.where(table.c.id < cursor_of(after))
         if state is not None:
             if state not in set(ScheduleState):
                 raise Invalid(
@@ -284,14 +284,14 @@ class SchedulesService:
         return Page[Occurrence](items=items, next=items[-1].scheduled_for.isoformat() if len(rows) > limit else None)
 
     def apply(self, folder: Path, *, owner: str, check: bool = False) -> Page[ScheduleAction]:
-        """See `bringing.apply_folder`."""
-        from .bringing import apply_folder
+        """See `schedule_sources.apply_folder`."""
+        from .schedule_sources import apply_folder
 
         return apply_folder(self, folder, owner=owner, check=check)
 
     def bring(self, database: Path, *, owner: str, dry_run: bool = False) -> Page[ScheduleAction]:
-        """See `bringing.import_scheduler`."""
-        from .bringing import import_scheduler
+        """See `schedule_sources.import_scheduler`."""
+        from .schedule_sources import import_scheduler
 
         return import_scheduler(self, database, owner=owner, dry_run=dry_run)
 
@@ -391,9 +391,11 @@ class SchedulesService:
 
 def find(connection: Connection, schedule_id: str) -> RowMapping:
     """The row of a schedule. Raises `NotFound`."""
-    row = _first(connection, select(tables.schedules).where(tables.schedules.c.id == _number(schedule_id)))
+    row = _first(
+        connection, select(tables.schedules).where(tables.schedules.c.id == number_of(schedule_id, "schedule"))
+    )
     if row is None:
-        raise _unknown(schedule_id)
+        raise unknown(schedule_id, "schedule")
     return row
 
 
@@ -508,34 +510,14 @@ def _newest_occurrences(connection: Connection, schedules: list[int]) -> dict[in
     return {row["schedule_id"]: row for row in rows}
 
 
-def _number(text: str, *, cursor: bool = False) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 18:
-        return int(text)
-    if cursor:
-        raise Invalid(
-            "after is no cursor of this list",
-            hint="pass the `next` of the page before",
-            fields={"after": "not a cursor"},
-        )
-    raise _unknown(text)
-
-
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        raise Invalid(
-            "after is no cursor of this list",
-            hint="pass the `next` of the page before",
-            fields={"after": "not a cursor"},
-        )
+        raise no_cursor()
     return moment
-
-
-def _unknown(schedule_id: str) -> NotFound:
-    return NotFound(f"no schedule has the id {schedule_id[:80]!r}", hint="see them: jupyter mlplat schedules list")
 
 
 def _lines(notebook: dict[str, Any]) -> list[str]:

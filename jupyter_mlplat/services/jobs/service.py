@@ -20,7 +20,7 @@ from .line import Place, places
 from .notebookfile import read_notebook
 from .parameters import schema as schema_of
 from .parameters import validate
-from .rows import SUBMITTED, attempt_folder, attempts_of, cells_of, find, number_of, to_job
+from .rows import SUBMITTED, attempt_folder, attempts_of, cells_of, cursor_of, find, number_of, to_job
 from .submission import OWN, Draft, insert_job, options_of
 
 LOG_CHUNK = 1 << 20
@@ -191,13 +191,7 @@ class JobsService:
         table = tables.jobs
         query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
         if after is not None:
-            if not (after.isascii() and after.isdigit()):
-                raise Invalid(
-                    "after is no cursor of this list",
-                    hint="pass the `next` of the page before",
-                    fields={"after": "not a cursor"},
-                )
-            query = query.where(table.c.id < number_of(after))
+            query = query.where(table.c.id < cursor_of(after))
         if state is not None:
             if state not in set(JobState):
                 raise Invalid(

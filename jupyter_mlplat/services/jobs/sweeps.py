@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from ...errors import Conflict, Invalid, MLPlatError, NotFound
+from ...errors import Conflict, Invalid, MLPlatError
 from ...home import Home
 from ...models import JobOptions, JobSpec, JobState, Page, Span, Sweep, SweepPoint, SweepSpec, SweepState
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
 from .notebookfile import read_notebook
 from .parameters import schema, validate
-from .rows import SUBMITTED
+from .rows import SUBMITTED, cursor_of, number_of, unknown
 from .service import JobsService
 from .space import check_space, grid_points, random_points
 from .study import Study
@@ -132,13 +132,7 @@ class SweepsService:
         table = tables.sweeps
         query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
         if after is not None:
-            if not (after.isascii() and after.isdigit() and len(after) < 18):
-                raise Invalid(
-                    "after is no cursor of this list",
-                    hint="pass the `next` of the page before",
-                    fields={"after": "not a cursor"},
-                )
-            query = query.where(table.c.id < int(after))
+            query = query.where(table.c.id < cursor_of(after))
         if owner is not None:
             query = query.where(table.c.owner == owner)
         with self._store.read() as connection:
@@ -308,11 +302,11 @@ class SweepsService:
 
 def find(connection: Connection, sweep_id: str) -> RowMapping:
     """The row of a sweep. Raises `NotFound`."""
-    if sweep_id.isascii() and sweep_id.isdigit() and len(sweep_id) < 18:
-        row = connection.execute(select(tables.sweeps).where(tables.sweeps.c.id == int(sweep_id))).mappings().first()
-        if row is not None:
-            return row
-    raise NotFound(f"no sweep has the id {sweep_id[:80]!r}", hint="see them: jupyter mlplat sweeps list")
+    number = number_of(sweep_id, "sweep")
+    row = connection.execute(select(tables.sweeps).where(tables.sweeps.c.id == number)).mappings().first()
+    if row is None:
+        raise unknown(sweep_id, "sweep")
+    return row
 
 
 def _children(connection: Connection, sweep: int) -> list[RowMapping]:
