@@ -151,7 +151,13 @@ def list_jobs(call: Call) -> Page[Job]:
     args = call.args
     owner = call.platform.user if args.mine else None
     return call.platform.jobs.list(
-        limit=args.limit, after=args.after, state=args.state, owner=owner, schedule=args.schedule
+        limit=args.limit,
+        after=args.after,
+        state=args.state,
+        owner=owner,
+        schedule=args.schedule,
+        sweep=args.sweep,
+        name=args.name,
     )
 
 
@@ -266,8 +272,10 @@ COMMANDS = [
         "jobs", "list", "the jobs, newest first", list_jobs, show_jobs,
         (
             *LISTING,
-            argument("--state", metavar="STATE", help="only those in this state"),
+            argument("--state", metavar="STATE", help="only those in this state; several with commas between"),
             argument("--schedule", metavar="ID", help="only those of this schedule"),
+            argument("--sweep", metavar="ID", help="only those of this sweep"),
+            argument("--name", metavar="TEXT", help="only those whose name has this in it"),
             argument("--mine", action="store_true", help="only your own"),
         ),
     ),

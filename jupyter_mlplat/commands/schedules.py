@@ -135,15 +135,19 @@ def occurrences(call: Call) -> Page[Occurrence]:
 
 
 def apply(call: Call) -> Page[ScheduleAction]:
+    from ..services.jobs.schedules.sources import apply_folder
+
     args = call.args
     folder = Path(args.folder).expanduser().absolute()
-    return call.platform.schedules.apply(folder, owner=call.platform.user, check=args.check)
+    return apply_folder(call.platform.schedules, folder, owner=call.platform.user, check=args.check)
 
 
 def bring(call: Call) -> Page[ScheduleAction]:
+    from ..services.jobs.schedules.sources import import_scheduler
+
     args = call.args
     database = existing_file(args.file, "the database", field="file")
-    return call.platform.schedules.bring(database, owner=call.platform.user, dry_run=args.dry_run)
+    return import_scheduler(call.platform.schedules, database, owner=call.platform.user, dry_run=args.dry_run)
 
 
 def brought(page: Page[ScheduleAction], args: argparse.Namespace) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Invalid
@@ -17,7 +16,6 @@ from .values import build, count, existing_file, read_mapping, split_pair, words
 if TYPE_CHECKING:
     from ..models import Page, Sweep, SweepPoint
 
-LOOK_S = 0.5
 SWEEP_ID = argument("id", metavar="ID", help="the sweep's id, as `sweeps list` shows it")
 
 
@@ -100,23 +98,13 @@ def _list(text: str) -> list[Any] | None:
 
 def _follow(call: Call, sweep_id: str) -> Sweep:
     """Wait until a sweep has ended, telling how it gets on."""
-    sweeps = call.platform.sweeps
-    told = ""
     try:
         with noticing_interrupts() as pause:
-            woken = time.monotonic()
-            while True:
-                sweep = sweeps.get(sweep_id)
-                line = f"sweep {sweep.id} {sweep.state}: {_counts(sweep)}"
-                if line != told:
-                    call.report.note(line)
-                    told = line
-                if sweep.ended_at is not None:
-                    return sweep
-                if time.monotonic() - woken > 5.0:
-                    call.platform.wake_engine()
-                    woken = time.monotonic()
-                pause(LOOK_S)
+            return call.platform.sweeps.wait(
+                sweep_id,
+                on_change=lambda sweep: call.report.note(f"sweep {sweep.id} {sweep.state}: {_counts(sweep)}"),
+                pause=pause,
+            )
     except KeyboardInterrupt:
         raise Stopped(
             f"stopped waiting; sweep {sweep_id} goes on", hint=f"cancel it: jupyter mlplat sweeps cancel {sweep_id}"

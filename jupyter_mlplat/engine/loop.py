@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..engine_lease import EngineLease
 from ..errors import MLPlatError, Unavailable
 from ..platform import Platform
-from ..services.jobs import JobQueue
+from ..services.jobs import DueSchedules, JobQueue, RunningSweeps
 from .attempts import Attempts
 from .recording import Recording
 
@@ -34,7 +34,10 @@ class Engine:
     def __init__(self, platform: Platform, lease: EngineLease) -> None:
         self.platform = platform
         self.lease = lease
-        self.queue = JobQueue(platform.store, platform.clock)
+        store, home, clock, jobs = platform.store, platform.home, platform.clock, platform.jobs
+        self.queue = JobQueue(store, clock)
+        self._schedules = DueSchedules(store, home, clock, jobs)
+        self._sweeps = RunningSweeps(store, home, clock, jobs)
         self._recording = Recording(platform, self.queue)
         self._attempts = Attempts(platform, self.queue, self._recording)
         self._targets: dict[str, ServingTarget] = {}
@@ -100,7 +103,7 @@ class Engine:
             self.queue.expire()
         scheduled = False
         if self._leaving is None:
-            scheduled = self.platform.schedules.tick()
+            scheduled = self._schedules.tick()
         self._attempts.cancel(everything=self._leaving == "cancel")
         counts = self.queue.counts()
         active = counts.get("starting", 0) + counts.get("running", 0)
@@ -139,7 +142,7 @@ class Engine:
     def _supervise(self) -> None:
         while not self._left.is_set():
             try:
-                self._sweeping = self.platform.sweeps.advance()
+                self._sweeping = self._sweeps.advance()
                 self._wanted_endpoints = self.platform.deployments.supervise(self._target)
             except MLPlatError as error:
                 logger.warning("%s", error.message)

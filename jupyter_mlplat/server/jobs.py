@@ -11,6 +11,7 @@ from . import strict_json
 from .base import Handler, Operation, Route, authorized
 
 RESOURCE = "mlplat:jobs"
+FILTERS = ("state", "owner", "schedule", "sweep", "name")
 
 # The document is an author's own HTML: it gets an origin of its own, no script and no network.
 HTML_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:"
@@ -25,7 +26,7 @@ class JobsHandler(Handler):
     @authorized("read")
     async def get(self) -> None:
         limit, after = self.paging()
-        wanted = {name: self.query(name) for name in ("state", "owner", "schedule")}
+        wanted = {name: self.query(name) for name in FILTERS}
         self.reply(await self.call(self.platform.jobs.list, limit=limit, after=after, **wanted))
 
     @web.authenticated
@@ -165,9 +166,7 @@ ROUTES = [
         "/jobs",
         JobsHandler,
         {
-            "get": Operation(
-                "Jobs, newest first", response="Page[Job]", query=("limit", "after", "state", "owner", "schedule")
-            ),
+            "get": Operation("Jobs, newest first", response="Page[Job]", query=("limit", "after", *FILTERS)),
             "post": Operation(
                 "Run a notebook as a job",
                 request="JobSpec",

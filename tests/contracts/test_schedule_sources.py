@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from jupyter_mlplat.errors import Invalid
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.services.jobs import JobsService, SchedulesService
+from jupyter_mlplat.services.jobs.schedules.sources import apply_folder, import_scheduler
 from jupyter_mlplat.store import Store
 
 from .conftest import ManualClock
@@ -36,7 +37,7 @@ def write(path: Path, schedule: object = None, *, parameter: str = "x", code: st
 
 
 def applied(schedules: SchedulesService, folder: Path, *, check: bool = False) -> dict[str, tuple[str, list[str]]]:
-    page = schedules.apply(folder, owner="ada", check=check)
+    page = apply_folder(schedules, folder, owner="ada", check=check)
     return {Path(one.notebook).name: (one.action, one.changes) for one in page.items}
 
 
@@ -87,7 +88,7 @@ def test_one_wrong_notebook_refuses_all(schedules: SchedulesService, tmp_path: P
 
 def test_no_folder(schedules: SchedulesService, tmp_path: Path) -> None:
     with pytest.raises(Invalid):
-        schedules.apply(tmp_path / "none", owner="ada")
+        apply_folder(schedules, tmp_path / "none", owner="ada", check=False)
 
 
 def old_database(folder: Path, definitions: list[dict[str, Any]]) -> Path:
@@ -121,16 +122,16 @@ def test_the_definitions_of_jupyter_scheduler(schedules: SchedulesService, tmp_p
         ],
     )
     before = database.read_bytes()
-    told = [one.action for one in schedules.bring(database, owner="ada", dry_run=True).items]
+    told = [one.action for one in import_scheduler(schedules, database, owner="ada", dry_run=True).items]
     assert told == ["create", "create", "refused", "refused"]
     assert schedules.list().items == []
-    assert [one.action for one in schedules.bring(database, owner="ada").items] == told
+    assert [one.action for one in import_scheduler(schedules, database, owner="ada", dry_run=False).items] == told
     second, first = schedules.list().items
     assert (first.name, first.when.cron, first.when.timezone, first.parameters) == (
         "a-b", "0 6 * * *", "Europe/Berlin", {"x": 4},
     )  # fmt: skip
     assert (second.state, second.options.retries, second.options.retry_on) == ("paused", 2, ["timeout"])
-    again = [one.action for one in schedules.bring(database, owner="ada").items]
+    again = [one.action for one in import_scheduler(schedules, database, owner="ada", dry_run=False).items]
     assert again == ["unchanged", "unchanged", "refused", "refused"]
     assert len(schedules.list().items) == 2
     assert database.read_bytes() == before
@@ -141,4 +142,4 @@ def test_a_file_that_is_no_such_database(schedules: SchedulesService, tmp_path: 
     sqlite3.connect(tmp_path / "empty.sqlite").close()
     for name in ("x.sqlite", "empty.sqlite"):
         with pytest.raises(Invalid, match="no database of jupyter-scheduler"):
-            schedules.bring(tmp_path / name, owner="ada")
+            import_scheduler(schedules, tmp_path / name, owner="ada", dry_run=False)

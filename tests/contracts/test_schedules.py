@@ -13,7 +13,7 @@ import pytest
 from jupyter_mlplat.errors import Conflict, Invalid, NotFound, Stale
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import Schedule, ScheduleChange, ScheduleSpec, When
-from jupyter_mlplat.services.jobs import JobQueue, JobsService, SchedulesService
+from jupyter_mlplat.services.jobs import DueSchedules, JobQueue, JobsService, SchedulesService
 from jupyter_mlplat.store import Store
 
 from .conftest import ManualClock
@@ -22,6 +22,11 @@ from .conftest import ManualClock
 @pytest.fixture
 def schedules(store: Store, home: Home, clock: ManualClock, jobs: JobsService) -> SchedulesService:
     return SchedulesService(store, home, clock, jobs, lambda: None)
+
+
+@pytest.fixture
+def due(store: Store, home: Home, clock: ManualClock, jobs: JobsService) -> DueSchedules:
+    return DueSchedules(store, home, clock, jobs)
 
 
 def create(schedules: SchedulesService, notebook: Path, **fields: object) -> Schedule:
@@ -39,16 +44,16 @@ def ledger(schedules: SchedulesService, schedule: Schedule) -> list[tuple[str, s
 
 
 def test_an_instant_fires_once_and_the_next_one_is_set(
-    schedules: SchedulesService, jobs: JobsService, clock: ManualClock, notebook: Path
+    schedules: SchedulesService, due: DueSchedules, jobs: JobsService, clock: ManualClock, notebook: Path
 ) -> None:
     made = create(schedules, notebook, cron="5 * * * *", timezone="Asia/Kathmandu", parameters={"x": 7}, retries=2)
     assert (made.state, made.name, made.revision, made.edited) == ("active", "train", 1, False)
     assert made.next_at == datetime(2026, 11, 21, 4, 20, tzinfo=UTC)  # 10:05 there
-    assert schedules.tick()
+    assert due.tick()
     assert ledger(schedules, made) == []
     clock.moment = made.next_at
-    assert schedules.tick()
-    assert schedules.tick()
+    assert due.tick()
+    assert due.tick()
     ((state, job_id),) = ledger(schedules, made)
     assert state == "ran"
     assert job_id is not None
@@ -73,11 +78,16 @@ def test_an_instant_fires_once_and_the_next_one_is_set(
     ],
 )
 def test_two_hundred_missed_instants(
-    schedules: SchedulesService, clock: ManualClock, notebook: Path, policy: str, expected: dict[str, int]
+    schedules: SchedulesService,
+    due: DueSchedules,
+    clock: ManualClock,
+    notebook: Path,
+    policy: str,
+    expected: dict[str, int],
 ) -> None:
     made = create(schedules, notebook, catch_up=policy, catch_up_limit=50)
     clock.move(seconds=200 * 60 + 1)
-    assert schedules.tick()
+    assert due.tick()
     found = ledger(schedules, made)
     assert Counter(state for state, _ in found) == expected
     assert found[-1][0] == "ran"
@@ -89,31 +99,33 @@ def test_two_hundred_missed_instants(
 
 @pytest.mark.parametrize(("policy", "state"), [("skip", "missed"), ("latest", "caught_up"), ("all", "caught_up")])
 def test_a_late_instant_by_itself(
-    schedules: SchedulesService, clock: ManualClock, notebook: Path, policy: str, state: str
+    schedules: SchedulesService, due: DueSchedules, clock: ManualClock, notebook: Path, policy: str, state: str
 ) -> None:
     made = create(schedules, notebook, cron="0 6 * * *", catch_up=policy)
     clock.moment = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-    schedules.tick()
+    due.tick()
     ((found, job),) = ledger(schedules, made)
     assert found == state
     assert (job is None) == (state == "missed")
 
 
-def test_nothing_runs_later_than_it_may(schedules: SchedulesService, clock: ManualClock, notebook: Path) -> None:
+def test_nothing_runs_later_than_it_may(
+    schedules: SchedulesService, due: DueSchedules, clock: ManualClock, notebook: Path
+) -> None:
     made = create(schedules, notebook, cron="0 6 * * *", catch_up="all", max_lateness=3600)
     clock.moment = datetime(2026, 11, 21, 7, 0, 1, tzinfo=UTC)
-    schedules.tick()
+    due.tick()
     (missed,) = schedules.occurrences(made.id).items
     assert (missed.state, missed.reason) == ("missed", "nothing ran it within 3600 s")
 
 
 def test_thousands_of_missed_instants_are_decided_step_by_step(
-    schedules: SchedulesService, clock: ManualClock, notebook: Path
+    schedules: SchedulesService, due: DueSchedules, clock: ManualClock, notebook: Path
 ) -> None:
     made = create(schedules, notebook)
     clock.move(minutes=2500, seconds=30)
     for _ in range(3):
-        schedules.tick()
+        due.tick()
     found: list[str] = []
     cursor = None
     while True:
@@ -132,6 +144,7 @@ def test_thousands_of_missed_instants_are_decided_step_by_step(
 )  # fmt: skip
 def test_what_happens_while_the_job_before_has_not_ended(
     schedules: SchedulesService,
+    due: DueSchedules,
     jobs: JobsService,
     queue: JobQueue,
     clock: ManualClock,
@@ -142,10 +155,10 @@ def test_what_happens_while_the_job_before_has_not_ended(
 ) -> None:
     made = create(schedules, notebook, overlap=overlap)
     clock.move(seconds=60)
-    schedules.tick()
+    due.tick()
     (first,) = queue.claim(4)
     clock.move(seconds=60)
-    schedules.tick()
+    due.tick()
     found = ledger(schedules, made)
     assert [state for state, _ in found] == states
     assert len(jobs.list().items) == jobs_left
@@ -172,7 +185,7 @@ def test_many_engines_on_one_store_fire_each_instant_once(
     failures: list[BaseException] = []
 
     def run() -> None:
-        mine = SchedulesService(store, home, clock, jobs, lambda: None)
+        mine = DueSchedules(store, home, clock, jobs)
         try:
             for _ in range(10):
                 start.wait(30)
@@ -196,23 +209,25 @@ def test_many_engines_on_one_store_fire_each_instant_once(
 
 
 def test_a_clock_that_goes_back_fires_nothing_again(
-    schedules: SchedulesService, clock: ManualClock, notebook: Path
+    schedules: SchedulesService, due: DueSchedules, clock: ManualClock, notebook: Path
 ) -> None:
     made = create(schedules, notebook)
     clock.move(seconds=61)
-    schedules.tick()
+    due.tick()
     clock.move(seconds=-3000)
-    schedules.tick()
+    due.tick()
     clock.move(seconds=3000)
-    schedules.tick()
+    due.tick()
     assert len(ledger(schedules, made)) == 1
 
 
-def test_a_pause_is_told_in_the_ledger(schedules: SchedulesService, clock: ManualClock, notebook: Path) -> None:
+def test_a_pause_is_told_in_the_ledger(
+    schedules: SchedulesService, due: DueSchedules, clock: ManualClock, notebook: Path
+) -> None:
     made = create(schedules, notebook)
     assert schedules.pause(made.id).state == "paused"
     clock.move(minutes=3, seconds=10)
-    assert not schedules.tick()
+    assert not due.tick()
     resumed = schedules.resume(made.id)
     assert resumed.state == "active"
     assert resumed.next_at == datetime(2026, 11, 21, 4, 4, tzinfo=UTC)
@@ -233,13 +248,13 @@ def test_instants_before_a_change_of_the_timing_are_told(
     ] * 2
 
 
-def test_once(schedules: SchedulesService, clock: ManualClock, notebook: Path) -> None:
+def test_once(schedules: SchedulesService, due: DueSchedules, clock: ManualClock, notebook: Path) -> None:
     made = create(schedules, notebook, at="2026-11-21T05:00:00+00:00")
     clock.moment = datetime(2026, 11, 21, 5, 0, 0, 200_000, tzinfo=UTC)
-    schedules.tick()
+    due.tick()
     after = schedules.get(made.id)
     assert (after.state, after.next_at) == ("ended", None)
-    assert not schedules.tick()
+    assert not due.tick()
     for call in (schedules.pause, schedules.resume):
         with pytest.raises(Conflict, match="has ended"):
             call(made.id)
@@ -248,7 +263,7 @@ def test_once(schedules: SchedulesService, clock: ManualClock, notebook: Path) -
 
 
 def test_it_runs_the_notebook_as_it_was_until_it_is_promoted(
-    schedules: SchedulesService, jobs: JobsService, clock: ManualClock, notebook: Path
+    schedules: SchedulesService, due: DueSchedules, jobs: JobsService, clock: ManualClock, notebook: Path
 ) -> None:
     made = create(schedules, notebook)
     edited = json.loads(notebook.read_text())
@@ -266,7 +281,7 @@ def test_it_runs_the_notebook_as_it_was_until_it_is_promoted(
     notebook.unlink()
     assert schedules.get(made.id).edited is None
     clock.move(seconds=60)
-    schedules.tick()
+    due.tick()
     assert [state for state, _ in ledger(schedules, made)] == ["ran"]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import update
 from jupyter_mlplat.errors import Conflict, Invalid, NotFound
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import Sweep, SweepSpec
-from jupyter_mlplat.services.jobs import JobQueue, JobsService, SweepsService
+from jupyter_mlplat.services.jobs import JobQueue, JobsService, RunningSweeps, SweepsService
 from jupyter_mlplat.store import Store, tables
 
 from .conftest import ManualClock
@@ -22,6 +22,11 @@ from .conftest import ManualClock
 @pytest.fixture
 def sweeps(store: Store, home: Home, clock: ManualClock, jobs: JobsService) -> SweepsService:
     return SweepsService(store, home, clock, jobs, lambda: None)
+
+
+@pytest.fixture
+def running(store: Store, home: Home, clock: ManualClock, jobs: JobsService) -> RunningSweeps:
+    return RunningSweeps(store, home, clock, jobs)
 
 
 @pytest.fixture
@@ -50,7 +55,7 @@ def end(store: Store, queue: JobQueue, key: str, state: str, **metrics: float) -
 
 
 def test_a_grid_has_every_combination_and_marks_the_best(
-    sweeps: SweepsService, jobs: JobsService, queue: JobQueue, store: Store, train: str
+    sweeps: SweepsService, running: RunningSweeps, jobs: JobsService, queue: JobQueue, store: Store, train: str
 ) -> None:
     made = create(
         sweeps, train, space={"lr": [0.1, 0.01, 0.001], "layers": [1, 2]}, parameters={"kind": "b"}, metric="auc",
@@ -70,7 +75,7 @@ def test_a_grid_has_every_combination_and_marks_the_best(
         for claim in claims:
             end(store, queue, claim.key, "succeeded" if done != 3 else "failed", auc=0.5 + done / 10)
             done += 1
-        sweeps.advance()
+        running.advance()
     after = sweeps.get(made.id)
     assert (after.state, after.counts) == ("partial", {"succeeded": 5, "failed": 1})
     assert after.ended_at is not None
@@ -78,14 +83,14 @@ def test_a_grid_has_every_combination_and_marks_the_best(
     assert (after.best.point, after.best.value) == ({"lr": 0.001, "layers": 2}, 1.0)
     assert sweeps.list().items[0].points == []
     assert sweeps.list().items[0].best == after.best
-    assert not sweeps.advance()
+    assert not running.advance()
 
     again = sweeps.retry(made.id)
     assert (again.state, again.counts) == ("running", {"succeeded": 5, "queued": 1})
     (claim,) = queue.claim(10)
     assert jobs.get(str(claim.row["id"])).retry_of == after.points[3].job_id
     end(store, queue, claim.key, "succeeded", auc=2.0)
-    sweeps.advance()
+    running.advance()
     final = sweeps.get(made.id)
     assert (final.state, len(final.points)) == ("succeeded", 6)
     assert final.best is not None
@@ -95,12 +100,12 @@ def test_a_grid_has_every_combination_and_marks_the_best(
 
 
 def test_a_sweep_without_success_failed_and_a_cancelled_one_is_cancelled(
-    sweeps: SweepsService, queue: JobQueue, store: Store, train: str
+    sweeps: SweepsService, running: RunningSweeps, queue: JobQueue, store: Store, train: str
 ) -> None:
     made = create(sweeps, train, space={"lr": [1.0, 2.0]})
     for claim in queue.claim(5):
         end(store, queue, claim.key, "failed")
-    sweeps.advance()
+    running.advance()
     assert sweeps.get(made.id).state == "failed"
 
     other = create(sweeps, train, space={"lr": [1.0, 2.0]})
@@ -110,10 +115,10 @@ def test_a_sweep_without_success_failed_and_a_cancelled_one_is_cancelled(
     for one in queue.cancellations():
         if one.row["state"] == "queued":
             queue.cancel_queued(one)
-    sweeps.advance()
+    running.advance()
     assert sweeps.get(other.id).state == "running"  # one of its jobs has not ended
     end(store, queue, claim.key, "cancelled")
-    sweeps.advance()
+    running.advance()
     after = sweeps.get(other.id)
     assert (after.state, after.counts) == ("cancelled", {"cancelled": 2})
     with pytest.raises(Conflict):
@@ -171,11 +176,11 @@ def test_optuna_goes_on_where_another_engine_stopped(
 
 
 def test_a_study_that_cannot_be_read_ends_the_sweep_with_the_reason(
-    sweeps: SweepsService, home: Home, train: str
+    sweeps: SweepsService, running: RunningSweeps, home: Home, train: str
 ) -> None:
     made = create(sweeps, train, strategy="optuna", trials=3, metric="loss", space={"lr": [1.0]})
     (home.sweeps / made.id / "study.jsonl").mkdir()
-    sweeps.advance()
+    running.advance()
     after = sweeps.get(made.id)
     assert after.state == "failed"
     assert after.message is not None

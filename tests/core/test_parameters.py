@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from jupyter_mlplat.errors import Invalid, MLPlatError
-from jupyter_mlplat.services.jobs.parameters import coerce_text, read_notebook, schema, validate
+from jupyter_mlplat.services.jobs.notebookfile import read_notebook
+from jupyter_mlplat.services.jobs.parameters import coerce_text, schema, validate
 
 
 def cell(source: str | list[str], *tags: str, kind: str = "code") -> dict[str, Any]:

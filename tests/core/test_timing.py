@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlplat.errors import Invalid
-from jupyter_mlplat.services.jobs.timing import Timing, timing
+from jupyter_mlplat.services.jobs.schedules.timing import Timing, timing
 
 START = datetime(2000, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from jupyter_mlplat.attempts import EXIT_RECORD, RUNNER_RECORD, TOKEN_VARIABLE, read_record
 from jupyter_mlplat.models import JobState
 from jupyter_mlplat.platform import Platform
-from jupyter_mlplat.services.jobs.schedules import timing_of_row
+from jupyter_mlplat.services.jobs.schedules.rows import timing_of_row
 from jupyter_mlplat.store import tables
 
 

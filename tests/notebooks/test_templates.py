@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.services.jobs.parameters import read_notebook, schema, validate
+from jupyter_mlplat.services.jobs.notebookfile import read_notebook
+from jupyter_mlplat.services.jobs.parameters import schema, validate
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store
 

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, insert, or_, select, update
 
 from ...models import RETRYABLE, CellState, JobState, Reason
 from ...protocols import Attempt, Clock, Report
 from ...store import Store, Transaction, tables
-from .rows import SUBMITTED, sources_of
+from .rows import SUBMITTED, first, sources_of
 
 DONE = (CellState.OK.value, CellState.SKIPPED.value)
 ACTIVE = (JobState.STARTING.value, JobState.RUNNING.value)
@@ -131,33 +131,14 @@ class JobQueue:
         return claims
 
     def _claim_next(self, per_user: int) -> Claim | None:
-        table = tables.jobs
+        now = self._clock.now()
+        with self._store.read() as connection:
+            # The loop asks four times a second, and what waits can often not start yet.
+            if first(connection, _next(connection, per_user, now)) is None:
+                return None
         with self._store.write() as transaction:
-            now = self._clock.now()
-            running = transaction.connection.execute(
-                select(table.c.owner, table.c.lane, table.c.lane_limit).where(table.c.state.in_(ACTIVE))
-            ).all()
-            owners = Counter(row.owner for row in running)
-            lanes = Counter((row.lane, row.lane_limit) for row in running if row.lane is not None)
-            full_owners = [owner for owner, count in owners.items() if per_user and count >= per_user]
-            full_lanes = [lane for (lane, bound), count in lanes.items() if bound is not None and count >= bound]
-            row = (
-                transaction.connection.execute(
-                    select(table)
-                    .where(
-                        table.c.state == JobState.QUEUED.value,
-                        ~table.c.cancel_requested,
-                        or_(table.c.not_before.is_(None), table.c.not_before <= now),
-                        table.c.owner.not_in(full_owners),
-                        or_(table.c.lane.is_(None), table.c.lane.not_in(full_lanes)),
-                    )
-                    .order_by(table.c.priority.desc(), table.c.id)
-                    .limit(1)
-                    .with_for_update(skip_locked=True)
-                )
-                .mappings()
-                .first()
-            )
+            query = _next(transaction.connection, per_user, now).with_for_update(skip_locked=True)
+            row = first(transaction.connection, query)
             if row is None:
                 return None
             number = row["attempt"] + 1
@@ -450,6 +431,30 @@ class JobQueue:
             .where(table.c.job_id == number, table.c.attempt == attempt, table.c.state == CellState.RUNNING.value)
             .values(state=left.value, ended_at=self._clock.now())
         )
+
+
+def _next(connection: Connection, per_user: int, now: datetime) -> Select[Any]:
+    """The query for the job whose turn it is."""
+    table = tables.jobs
+    running = connection.execute(
+        select(table.c.owner, table.c.lane, table.c.lane_limit).where(table.c.state.in_(ACTIVE))
+    ).all()
+    owners = Counter(row.owner for row in running)
+    lanes = Counter((row.lane, row.lane_limit) for row in running if row.lane is not None)
+    full_owners = [owner for owner, count in owners.items() if per_user and count >= per_user]
+    full_lanes = [lane for (lane, bound), count in lanes.items() if bound is not None and count >= bound]
+    return (
+        select(table)
+        .where(
+            table.c.state == JobState.QUEUED.value,
+            ~table.c.cancel_requested,
+            or_(table.c.not_before.is_(None), table.c.not_before <= now),
+            table.c.owner.not_in(full_owners),
+            or_(table.c.lane.is_(None), table.c.lane.not_in(full_lanes)),
+        )
+        .order_by(table.c.priority.desc(), table.c.id)
+        .limit(1)
+    )
 
 
 def parse_key(key: str) -> tuple[int, int]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, RowMapping, Select, Table, select
 
-from ...errors import Invalid, NotFound
+from ...errors import Conflict, Invalid, NotFound
 from ...models import JOB_MOVES, AttemptRecord, Cell, Job, JobState
-from ...store import tables
+from ...store import Transaction, tables
 from .line import Place
 
 SUBMITTED = "submitted.ipynb"
@@ -39,6 +40,29 @@ def no_cursor() -> Invalid:
 
 def unknown(id: str, noun: str = "job") -> NotFound:
     return NotFound(f"no {noun} has the id {id[:80]!r}", hint=f"see them: jupyter mlplat {noun}s list")
+
+
+def first(connection: Connection, query: Select[Any]) -> RowMapping | None:
+    """The first row of a query, by column name; None where it has none."""
+    return connection.execute(query).mappings().first()
+
+
+def made_before(
+    transaction: Transaction, table: Table, key: str | None, same: Callable[[RowMapping], bool]
+) -> RowMapping | None:
+    """What an idempotency key has made, if anything. Raises `Conflict` where that is not the `same` request."""
+    row = first(transaction.connection, select(table).where(table.c.idempotency_key == key)) if key else None
+    if row is not None and not same(row):
+        raise Conflict(
+            f"the idempotency key was used for {table.name.removesuffix('s')} {row['id']}, which is another request",
+            hint="use a new key for a new request",
+        )
+    return row
+
+
+def key_of(owner: str, idempotency_key: str | None) -> str | None:
+    """The key as the store keeps it: one user's keys are no other's."""
+    return f"{owner}:{idempotency_key}" if idempotency_key else None
 
 
 def _is_number(text: str) -> bool:

@@ -20,11 +20,22 @@ from .line import Place, places
 from .notebookfile import read_notebook
 from .parameters import schema as schema_of
 from .parameters import validate
-from .rows import SUBMITTED, attempt_folder, attempts_of, cells_of, cursor_of, find, number_of, to_job
+from .rows import (
+    SUBMITTED,
+    attempt_folder,
+    attempts_of,
+    cells_of,
+    cursor_of,
+    find,
+    key_of,
+    made_before,
+    number_of,
+    to_job,
+)
 from .submission import OWN, Draft, insert_job, options_of
+from .waiting import wait_for
 
 LOG_CHUNK = 1 << 20
-WAKE_EVERY_S = 5.0
 
 
 class JobsService:
@@ -76,22 +87,17 @@ class JobsService:
         return self._insert(draft, idempotency_key)
 
     def _insert(self, draft: Draft, idempotency_key: str | None) -> Job:
-        key = f"{draft.owner}:{idempotency_key}" if idempotency_key else None
+        key = key_of(draft.owner, idempotency_key)
         table = tables.jobs
         with self._store.write() as transaction:
-            if key is not None:
-                row = (
-                    transaction.connection.execute(select(table).where(table.c.idempotency_key == key))
-                    .mappings()
-                    .first()
-                )
-                if row is not None:
-                    if (row["notebook"], row["parameters"]) != (str(draft.path), dict(draft.parameters)):
-                        raise Conflict(
-                            f"the idempotency key was used for job {row['id']}, which is another request",
-                            hint="use a new key for a new request",
-                        )
-                    return self._whole(transaction.connection, row)
+            before = made_before(
+                transaction,
+                table,
+                key,
+                lambda row: (row["notebook"], row["parameters"]) == (str(draft.path), dict(draft.parameters)),
+            )
+            if before is not None:
+                return self._whole(transaction.connection, before)
             number = insert_job(transaction, self._home, self._clock.now(), draft)
             if key is not None:
                 transaction.connection.execute(update(table).where(table.c.id == number).values(idempotency_key=key))
@@ -186,24 +192,28 @@ class JobsService:
         state: str | None = None,
         owner: str | None = None,
         schedule: str | None = None,
+        sweep: str | None = None,
+        name: str | None = None,
     ) -> Page[Job]:
-        """Jobs, the newest first, without their cells; `after` is the `next` of the page before."""
+        """Jobs, the newest first, without their cells; `after` is the `next` of the page before.
+
+        `state` is one state or several with commas between, `name` a part of the name in any case.
+        Raises `Invalid` for a state or a cursor that is none, `NotFound` for an id that never was one.
+        """
         table = tables.jobs
         query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
         if after is not None:
             query = query.where(table.c.id < cursor_of(after))
         if state is not None:
-            if state not in set(JobState):
-                raise Invalid(
-                    f"no job state is called {state!r}",
-                    hint=f"one of {', '.join(JobState)}",
-                    fields={"state": "unknown"},
-                )
-            query = query.where(table.c.state == state)
+            query = query.where(table.c.state.in_([_state(one) for one in state.split(",")]))
         if owner is not None:
             query = query.where(table.c.owner == owner)
         if schedule is not None:
-            query = query.where(table.c.schedule_id == number_of(schedule))
+            query = query.where(table.c.schedule_id == number_of(schedule, "schedule"))
+        if sweep is not None:
+            query = query.where(table.c.sweep_id == number_of(sweep, "sweep"))
+        if name is not None:
+            query = query.where(table.c.name.icontains(name, autoescape=True))
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
             line = self._line(connection, rows)
@@ -246,24 +256,15 @@ class JobsService:
         on_change: Callable[[Job], None] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> Job:
-        """Return the job once it has ended, or as it stands after `timeout` seconds.
-
-        `on_change` gets the job whenever something about it changed; `pause` is called with the seconds
-        between two looks. Keeps an engine alive meanwhile.
-        """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        seen, woken = None, time.monotonic()
-        while True:
-            job = self.get(job_id)
-            if job != seen and on_change is not None:
-                on_change(job)
-            seen = job
-            if job.state.ended or (deadline is not None and time.monotonic() >= deadline):
-                return job
-            if time.monotonic() - woken > WAKE_EVERY_S:
-                self._wake()
-                woken = time.monotonic()
-            pause(0.1)
+        """Return the job once it has ended, or as it stands after `timeout` seconds; see `wait_for`."""
+        return wait_for(
+            lambda: self.get(job_id),
+            lambda job: job.state.ended,
+            self._wake,
+            timeout=timeout,
+            on_change=on_change,
+            pause=pause,
+        )
 
     def log(self, job_id: str, *, offset: int = 0) -> JobLog:
         """What the notebook printed, from byte `offset` on: at most 1 MiB a call, whole characters only."""
@@ -298,6 +299,16 @@ class JobsService:
 
         body, _ = HTMLExporter().from_notebook_node(nbformat.read(self.output(job_id), as_version=4))
         return str(body)
+
+
+def _state(text: str) -> str:
+    if text.strip() not in set(JobState):
+        raise Invalid(
+            f"no job state is called {text.strip()!r}",
+            hint=f"one of {', '.join(JobState)}",
+            fields={"state": "unknown"},
+        )
+    return text.strip()
 
 
 def _whole_characters(data: bytes) -> bytes:

@@ -34,7 +34,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from ...errors import Invalid
+from ....errors import Invalid
 
 SECOND = 1_000_000  # microseconds
 DAY = 86_400  # seconds, as all of the cron arithmetic

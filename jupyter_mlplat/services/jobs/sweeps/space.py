@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
-from ...errors import Invalid
-from ...models import Span
+from ....errors import Invalid
+from ....models import Span
 
 MOST_POINTS = 1000
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...models import Span
+from ....models import Span
 from .space import Space
 
 if TYPE_CHECKING:

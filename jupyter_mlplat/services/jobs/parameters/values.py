@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
-from ...errors import Invalid
+from ....errors import Invalid
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ...models import CatchUp, OccurrenceState, When
+from ....models import CatchUp, OccurrenceState, When
 from .timing import Timing
 
 ON_TIME = timedelta(seconds=60)

@@ -13,12 +13,10 @@ import tokenize
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..notebookfile import source_of, tags_of
 from .annotations import SCALARS, annotated
 from .constants import NotConstant, as_json, constant
-from .notebookfile import read_notebook, source_of, tags_of
-from .values import coerce_text, fits, types_of, validate
-
-__all__ = ["coerce_text", "read_notebook", "schema", "validate"]
+from .values import fits, types_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TAG = "parameters"

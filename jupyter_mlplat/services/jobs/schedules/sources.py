@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...errors import Invalid, MLPlatError
-from ...models import (
+from ....errors import Invalid, MLPlatError
+from ....models import (
     Page,
     Schedule,
     ScheduleAction,
@@ -20,9 +20,10 @@ from ...models import (
     ScheduleSpec,
     ScheduleState,
 )
-from .notebookfile import read_notebook
-from .schedules import SchedulesService, job_spec, when_of
-from .submission import options_of, own_spec
+from ..notebookfile import read_notebook
+from ..submission import options_of, own_spec
+from .rows import job_spec, when_of
+from .service import SchedulesService
 
 STAGING = "scheduler_staging_area"
 """Where jupyter-scheduler keeps a copy of each definition's notebook, beside its database."""

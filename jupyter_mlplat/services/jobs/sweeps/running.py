@@ -1,0 +1,111 @@
+"""The engine's side of sweeps: further points where a study chooses them, and the end of those that are through."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import RowMapping, select, update
+
+from ....errors import MLPlatError
+from ....home import Home
+from ....models import JobState, SweepState
+from ....protocols import Clock
+from ....store import Store, tables
+from ..notebookfile import read_notebook
+from ..parameters import schema
+from ..rows import SUBMITTED
+from ..service import JobsService
+from .points import insert_point
+from .rows import children_of, closed_jobs, find, space_of, value_of
+from .study import Study
+
+logger = logging.getLogger("jupyter_mlplat.sweeps")
+
+
+class RunningSweeps:
+    """Moves sweeps on; only the process that holds the engine's lease uses it."""
+
+    def __init__(self, store: Store, home: Home, clock: Clock, jobs: JobsService) -> None:
+        self._store = store
+        self._home = home
+        self._clock = clock
+        self._jobs = jobs
+        self._studies: dict[int, Study] = {}
+
+    def advance(self) -> bool:
+        """Ask for further points, and end the sweeps whose points have ended. True while one runs."""
+        table = tables.sweeps
+        with self._store.read() as connection:
+            running = (
+                connection.execute(select(table).where(table.c.state == SweepState.RUNNING.value)).mappings().all()
+            )
+        for row in running:
+            try:
+                if row["strategy"] == "optuna" and not row["cancel_requested"]:
+                    self._ask(row)
+            except MLPlatError:
+                raise
+            except Exception as error:
+                logger.exception("sweep %s cannot go on", row["id"])
+                self._give_up(row, f"it could not go on: {type(error).__name__}: {error}")
+            self._settle(row["id"])
+        return bool(running)
+
+    def _give_up(self, row: RowMapping, message: str) -> None:
+        """No further point: what it has is all that it will have."""
+        with self._store.write() as transaction:
+            count = max(len(children_of(transaction.connection, row["id"])), 1)
+            transaction.connection.execute(
+                update(tables.sweeps)
+                .where(tables.sweeps.c.id == row["id"])
+                .values(trials=count, message=message[:4000], cancel_requested=True)
+            )
+
+    def _ask(self, row: RowMapping) -> None:
+        """Tell the study what is known and queue as many new points as may run."""
+        study = self._studies.get(row["id"])
+        if study is None:
+            study = Study(Path(row["folder"]), direction=row["direction"], seed=row["seed"])
+            self._studies[row["id"]] = study
+        with self._store.read() as connection:
+            children = children_of(connection, row["id"])
+            closed = closed_jobs(connection, row["id"])
+        study.forget({one["trial"] for one in children})
+        waiting = study.open_trials()
+        for one in children:
+            if one["trial"] in waiting and JobState(one["state"]).ended and one["id"] in closed:
+                study.tell(one["trial"], value_of(one, row["metric"]) if one["state"] == "succeeded" else None)
+        living = sum(1 for one in children if not JobState(one["state"]).ended)
+        free = min(row["trials"] - len(children), (row["parallel"] or self._jobs.slots) - living)
+        if free <= 0:
+            return
+        known = schema(read_notebook(Path(row["folder"]) / SUBMITTED))
+        for _ in range(free):
+            number, point = study.ask(space_of(row["space"]), known)
+            with self._store.write() as transaction:
+                insert_point(transaction, self._jobs, self._home, self._clock.now(), row, number, point)
+                transaction.emit("sweeps", str(row["id"]))
+
+    def _settle(self, number: int) -> None:
+        with self._store.write() as transaction:
+            row = find(transaction.connection, str(number))
+            children = children_of(transaction.connection, number)
+            counts = Counter(one["state"] for one in children)
+            complete = len(children) >= row["trials"] or row["cancel_requested"]
+            if not complete or any(not JobState(state).ended for state in counts):
+                return
+            if counts["succeeded"] == row["trials"]:
+                state = SweepState.SUCCEEDED
+            elif row["cancel_requested"] and row["message"] is None:
+                state = SweepState.CANCELLED
+            else:
+                state = SweepState.PARTIAL if counts["succeeded"] else SweepState.FAILED
+            transaction.connection.execute(
+                update(tables.sweeps)
+                .where(tables.sweeps.c.id == number, tables.sweeps.c.state == SweepState.RUNNING.value)
+                .values(state=state.value, ended_at=self._clock.now())
+            )
+            transaction.emit("sweeps", str(number))
+        self._studies.pop(number, None)
