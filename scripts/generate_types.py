@@ -1,4 +1,4 @@
-"""Write src/types.ts from jupyter_mlplat/models.py, so that both ends speak of the same things.
+"""Write src/types.ts from jupyter_mlplat/models/, so that both ends speak of the same things.
 
 `python scripts/generate_types.py` writes the file; with `--check` nothing is written and the exit
 status is 1 when the file is stale. Interfaces follow pydantic's JSON Schema: what the server sends is
@@ -19,7 +19,7 @@ from typing import Any, TypeVar, get_args, get_origin
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "src" / "types.ts"
 HEADER = """\
-// Generated from jupyter_mlplat/models.py by scripts/generate_types.py. Do not edit.
+// Generated from jupyter_mlplat/models/ by scripts/generate_types.py. Do not edit.
 
 import type { JSONValue } from '@lumino/coreutils';
 """
@@ -100,8 +100,12 @@ def generate() -> str:
 
     parts = [HEADER]
     tables = dict(moves(models))
-    for name, thing in vars(models).items():
-        if not (inspect.isclass(thing) and thing.__module__ == models.__name__):
+    things = sorted(
+        ((name, thing) for name, thing in vars(models).items() if inspect.isclass(thing)),
+        key=lambda one: (one[1].__module__, inspect.getsourcelines(one[1])[1]),
+    )
+    for name, thing in things:
+        if not thing.__module__.startswith(f"{models.__name__}."):
             continue
         if issubclass(thing, StrEnum):
             union = "".join(f"\n  | {quoted(member.value)}" for member in thing)

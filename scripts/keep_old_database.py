@@ -112,6 +112,32 @@ def fill(store: Store) -> None:
             )
         )
         transaction.connection.execute(
+            insert(tables.pipelines).values(
+                name="nächtlich",
+                owner="ana",
+                state="running",
+                folder="/data/mlplat/pipelines/1",
+                parameters={"day": "2026-03-29"},
+                nodes=[{"name": "train", "notebook": "/data/notebooks/träin's.ipynb", "needs": []}],
+                notify=[{"to": "mailto:ana@example.org", "on": ["failure"], "after": None}],
+                created_at=at(1),
+            )
+        )
+        transaction.connection.execute(
+            insert(tables.notices).values(
+                noun="jobs",
+                key=2,
+                owner="ana",
+                event="failure",
+                target="mailto:ana@example.org",
+                text="träin 2 failed\ncell 3: ValueError",
+                state="pending",
+                tries=1,
+                not_before=at(5),
+                created_at=at(4),
+            )
+        )
+        transaction.connection.execute(
             insert(tables.deployments).values(
                 name="digits",
                 owner="ben",

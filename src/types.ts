@@ -1,4 +1,4 @@
-// Generated from jupyter_mlplat/models.py by scripts/generate_types.py. Do not edit.
+// Generated from jupyter_mlplat/models/ by scripts/generate_types.py. Do not edit.
 
 import type { JSONValue } from '@lumino/coreutils';
 
@@ -6,6 +6,201 @@ import type { JSONValue } from '@lumino/coreutils';
 export interface Page<T> {
   readonly items: ReadonlyArray<T>;
   readonly next: string | null;
+}
+
+/** Where an endpoint stands. */
+export type DeploymentState =
+  | 'starting'
+  | 'ready'
+  | 'degraded'
+  | 'failed'
+  | 'stopped';
+
+/** The states of DeploymentState from which no move is legal. */
+export const ENDED_DEPLOYMENT_STATES: ReadonlySet<DeploymentState> = new Set<DeploymentState>([]);
+
+/** What somebody asks for when they deploy a model. */
+export interface DeploymentSpec {
+  readonly name: string;
+  /** models:/name/version or models:/name@alias */
+  readonly model: string;
+  readonly target?: 'local';
+}
+
+/** A model version behind an endpoint, with its share of the traffic in percent. */
+export interface DeployedVersion {
+  readonly model: string;
+  readonly version: string;
+  readonly uri: string;
+  readonly run_id: string | null;
+  readonly traffic: number;
+}
+
+/** A served model: its address, and what stands behind it. */
+export interface Deployment {
+  readonly name: string;
+  readonly owner: string;
+  readonly target: string;
+  readonly state: DeploymentState;
+  /** the endpoint's own base */
+  readonly url: string | null;
+  /** a file that holds the bearer token and nothing else */
+  readonly token_file: string | null;
+  readonly versions: ReadonlyArray<DeployedVersion>;
+  /** one valid /invocations body */
+  readonly example: Readonly<Record<string, JSONValue>> | null;
+  readonly message: string | null;
+  readonly restarts: number;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** How far one column moved: its score against the threshold of its method. */
+export interface DriftColumn {
+  readonly column: string;
+  readonly method: string;
+  readonly score: number | null;
+  readonly threshold: number;
+  readonly drifted: boolean;
+  /** share of missing values, 0 to 1 */
+  readonly reference_missing: number;
+  readonly current_missing: number;
+  readonly note: string;
+}
+
+/** The outcome of one drift check. */
+export interface DriftReport {
+  readonly drift: boolean;
+  readonly columns: ReadonlyArray<DriftColumn>;
+  readonly drifted_columns: ReadonlyArray<string>;
+  readonly reference: string;
+  readonly current: string;
+  readonly reference_rows: number;
+  readonly current_rows: number;
+  readonly checked_at: string;
+  /** Evidently's HTML report, an MLflow artifact */
+  readonly report_uri: string | null;
+  readonly run_id: string | null;
+}
+
+/** Which tables to compare: parquet or csv files or Delta folders. */
+export interface DriftCheckRequest {
+  readonly reference: string;
+  readonly current: string;
+  /** the columns to compare; all that both have */
+  readonly columns: ReadonlyArray<string> | null;
+  /** keep Evidently's HTML report as an MLflow artifact */
+  readonly report: boolean;
+}
+
+/** A column of a feature view and its type as the source has it. */
+export interface FeatureField {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** A table whose rows say what was known about an entity, and from when. */
+export interface FeatureViewSpec {
+  readonly name: string;
+  /** parquet or csv file; a relative path starts at the definition */
+  readonly source: string;
+  /** columns that identify a row's entity */
+  readonly entities: ReadonlyArray<string>;
+  /** column with the event time */
+  readonly timestamp: string;
+  /** columns to serve; all others of the source if empty */
+  readonly features?: ReadonlyArray<string>;
+  /** seconds after which a value is too old to use */
+  readonly ttl?: number | null;
+  readonly description?: string;
+}
+
+/** A feature view as it stands in the store. */
+export interface FeatureView {
+  readonly name: string;
+  readonly owner: string;
+  readonly source: string;
+  readonly entities: ReadonlyArray<string>;
+  readonly timestamp: string;
+  readonly features: ReadonlyArray<FeatureField>;
+  readonly ttl: number | null;
+  readonly description: string;
+  /** rows of the source when it was last materialized */
+  readonly rows: number | null;
+  readonly materialized_at: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** Several feature views defined at once: all of them or none. */
+export interface FeatureViewsRequest {
+  readonly views: ReadonlyArray<FeatureViewSpec>;
+}
+
+/** Which feature view to load into the online store. */
+export interface MaterializeRequest {
+  readonly view: string;
+}
+
+/** Whose latest values to read. */
+export interface OnlineRequest {
+  readonly view: string;
+  /** one object per entity, entity column -> value */
+  readonly entities: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+}
+
+/** Which values to join to which rows, as they were known at each row's `event_time`. */
+export interface HistoricalRequest {
+  /** the entity columns of every view, and `event_time` (ISO 8601) */
+  readonly entities: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+  /** view:column */
+  readonly features: ReadonlyArray<string>;
+}
+
+/** Rows of features in the order of the entities asked for; a value that is not known is null. */
+export interface FeatureRows {
+  readonly rows: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+}
+
+/** Where a claim on GPUs stands. */
+export type LeaseState =
+  | 'queued'
+  | 'granted'
+  | 'released'
+  | 'expired';
+
+/** The states of LeaseState from which no move is legal. */
+export const ENDED_LEASE_STATES: ReadonlySet<LeaseState> = new Set<LeaseState>(['released', 'expired']);
+
+/** A claim on GPUs. */
+export interface Lease {
+  readonly id: string;
+  readonly state: LeaseState;
+  readonly owner: string;
+  /** UUIDs */
+  readonly devices: ReadonlyArray<string>;
+  readonly position: number | null;
+}
+
+/** A device as its driver reports it. */
+export interface GPU {
+  readonly index: number;
+  readonly uuid: string;
+  readonly name: string;
+  readonly memory_total_bytes: number;
+  readonly memory_used_bytes: number;
+  /** 0 to 1 */
+  readonly utilization: number | null;
+  readonly lease: Lease | null;
+}
+
+/** The devices of this machine, and who waits for one. */
+export interface GPUs {
+  readonly source: string;
+  /** why there are none, when there are none */
+  readonly message: string | null;
+  readonly devices: ReadonlyArray<GPU>;
+  readonly queue: ReadonlyArray<Lease>;
 }
 
 /** Where one execution of a notebook stands. */
@@ -81,6 +276,9 @@ export interface JobOptions {
   readonly memory: number | null;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets: Readonly<Record<string, string>>;
+  /** a retry goes on behind the last checkpoint cell that is still valid */
+  readonly resume: boolean;
+  readonly notify: ReadonlyArray<Notify>;
 }
 
 /** What somebody asks for when they run a notebook as a job. */
@@ -103,6 +301,9 @@ export interface JobSpec {
   readonly memory?: number | null;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** a retry goes on behind the last checkpoint cell that is still valid */
+  readonly resume?: boolean;
+  readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;
   /** how lists show it; the notebook's name by default */
@@ -123,6 +324,8 @@ export interface AttemptRecord {
   readonly run_id: string | null;
   /** most memory that its processes had together, bytes */
   readonly peak_rss: number | null;
+  /** from which checkpoint it went on, or why from none */
+  readonly note: string | null;
 }
 
 /** One execution of a notebook: the record that cannot lie. */
@@ -167,6 +370,13 @@ export interface Job {
   readonly sweep_id: string | null;
   /** its place in the sweep: parameter -> value */
   readonly point: Readonly<Record<string, JSONValue>> | null;
+  readonly pipeline_id: string | null;
+  /** its node of the pipeline */
+  readonly node: string | null;
+  readonly resume: boolean;
+  readonly notify: ReadonlyArray<Notify>;
+  /** what it left with `mlplat.set_result` */
+  readonly results: Readonly<Record<string, JSONValue>>;
   readonly cancel_requested: boolean;
   /** place in the queue, from 1; null unless queued */
   readonly position: number | null;
@@ -178,8 +388,298 @@ export interface Job {
   readonly cells: ReadonlyArray<Cell>;
   /** empty in lists */
   readonly attempts: ReadonlyArray<AttemptRecord>;
+  /** empty in lists */
+  readonly notices: ReadonlyArray<Notice>;
   /** where its output, log and exit record are */
   readonly folder: string;
+}
+
+/** Which ended jobs to delete; all conditions count together, and the newest success of each notebook stays. */
+export interface PruneRequest {
+  /** seconds since the end */
+  readonly older_than: number | null;
+  /** so many of the newest of each notebook stay */
+  readonly keep: number | null;
+  /** only those in one of these states */
+  readonly state: ReadonlyArray<JobState> | null;
+  /** only these */
+  readonly ids: ReadonlyArray<string> | null;
+  readonly dry_run: boolean;
+}
+
+/** What was deleted, or would be. */
+export interface Pruned {
+  readonly jobs: number;
+  readonly bytes: number;
+  readonly dry_run: boolean;
+}
+
+/** One thing that is not as it was; null where it was not there. */
+export interface Difference {
+  readonly name: string;
+  readonly before: JSONValue;
+  readonly after: JSONValue;
+}
+
+/** Seconds that a cell took, then and now. */
+export interface CellTiming {
+  readonly index: number;
+  readonly before: number | null;
+  readonly after: number | null;
+}
+
+/** What is different from the last time that it succeeded. */
+export interface JobChanges {
+  readonly job_id: string;
+  /** the last success before it; null where there is none */
+  readonly against: string | null;
+  readonly parameters: ReadonlyArray<Difference>;
+  /** unified diff of the code cells */
+  readonly code: string;
+  /** Python and packages */
+  readonly environment: ReadonlyArray<Difference>;
+  /** digests of the MLflow data sets */
+  readonly data: ReadonlyArray<Difference>;
+  readonly metrics: ReadonlyArray<Difference>;
+  /** cells that both ran */
+  readonly timings: ReadonlyArray<CellTiming>;
+  /** what could not be compared, and why */
+  readonly notes: ReadonlyArray<string>;
+}
+
+/** The text that a job printed; `offset` is where the next read continues. */
+export interface JobLog {
+  readonly text: string;
+  readonly offset: number;
+  readonly ended: boolean;
+}
+
+/** What somebody wants to be told of; `recovery` is the first success after a failure. */
+export type NoticeEvent =
+  | 'failure'
+  | 'recovery'
+  | 'too_long'
+  | 'success';
+
+/** Whom to tell of what. */
+export interface Notify {
+  /** mailto:ADDRESS, a webhook's address, env:VARIABLE or file:PATH that holds one, or @NAME of c.Platform.notify_targets */
+  readonly to: string;
+  readonly on: ReadonlyArray<NoticeEvent>;
+  /** seconds that are too long; twice what it usually takes by default */
+  readonly after: number | null;
+}
+
+/** Where a notice stands. */
+export type NoticeState =
+  | 'pending'
+  | 'sent'
+  | 'failed';
+
+/** One message to one target. */
+export interface Notice {
+  readonly id: string;
+  readonly event: NoticeEvent;
+  /** an address of a webhook without its path, which may be a secret */
+  readonly to: string;
+  readonly state: NoticeState;
+  readonly tries: number;
+  /** why it did not arrive yet, or never will */
+  readonly message: string | null;
+  readonly created_at: string;
+  readonly sent_at: string | null;
+}
+
+/** When a node runs, once every node that it needs has ended; otherwise it is skipped. */
+export type RunIf =
+  | 'all_succeeded'
+  | 'any_succeeded'
+  | 'any_failed'
+  | 'all_ended';
+
+/**
+ * One notebook of a pipeline.
+ *
+ * A parameter of the form `{"from": "NODE.results.KEY"}` gets what an earlier node left: `results.KEY`,
+ * `metrics.KEY`, `parameters.KEY`, `run_id`, `output` (path of the executed notebook) or `job_id`; with
+ * `{"from": "parameters.KEY"}` it is the pipeline's own. `{"value": X}` is X itself, whatever it looks like.
+ */
+export interface PipelineNode {
+  /** higher runs first */
+  readonly priority: number;
+  /** seconds that one attempt may take */
+  readonly timeout: number | null;
+  /** seconds that one cell may take */
+  readonly cell_timeout: number | null;
+  /** seconds from submission in which it ends, all retries counted */
+  readonly deadline: number | null;
+  /** further attempts after one that failed */
+  readonly retries: number;
+  /** the reasons to retry on; any that a retry can help by default */
+  readonly retry_on: ReadonlyArray<Reason> | null;
+  /** seconds before the first retry, doubled each time */
+  readonly retry_delay: number;
+  /** bytes that all of its processes may have together */
+  readonly memory: number | null;
+  /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** a retry goes on behind the last checkpoint cell that is still valid */
+  readonly resume: boolean;
+  readonly notify: ReadonlyArray<Notify>;
+  /** path; a relative one starts at the file */
+  readonly notebook: string;
+  readonly parameters: Readonly<Record<string, JSONValue>>;
+  /** nodes that come before; references count too */
+  readonly needs: ReadonlyArray<string>;
+  readonly run_if: RunIf;
+}
+
+/** A graph of notebooks. */
+export interface PipelineSpec {
+  readonly name: string;
+  readonly nodes: Readonly<Record<string, JSONValue>>;
+  /** values that nodes may refer to */
+  readonly parameters?: Readonly<Record<string, JSONValue>>;
+  readonly notify?: ReadonlyArray<Notify>;
+}
+
+/** Where a pipeline stands; it failed when a node did, even where another one ran because of that. */
+export type PipelineState =
+  | 'running'
+  | 'succeeded'
+  | 'failed'
+  | 'cancelled';
+
+/** One node of a pipeline, and the newest job that ran it. */
+export interface PipelineNodeRun {
+  readonly name: string;
+  readonly notebook: string;
+  readonly needs: ReadonlyArray<string>;
+  readonly run_if: RunIf;
+  readonly job_id: string | null;
+  /** of its job; null while it waits for others */
+  readonly state: JobState | null;
+  readonly message: string | null;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+}
+
+/** A graph of notebooks on its way. */
+export interface Pipeline {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  readonly state: PipelineState;
+  readonly parameters: Readonly<Record<string, JSONValue>>;
+  /** job state -> nodes; those that wait are `waiting` */
+  readonly counts: Readonly<Record<string, number>>;
+  /** in an order in which they may run */
+  readonly nodes: ReadonlyArray<PipelineNodeRun>;
+  readonly message: string | null;
+  readonly created_at: string;
+  readonly ended_at: string | null;
+}
+
+/** One thing that `status` reports on. */
+export interface Part {
+  readonly name: string;
+  readonly available: boolean;
+  readonly detail: string;
+  readonly hint: string;
+}
+
+/** Versions, where data lives, what runs, and what is not available and why. */
+export interface Status {
+  readonly version: string;
+  /** version of the HTTP interface; front and back compare it */
+  readonly api: number;
+  readonly python: string;
+  readonly platform: string;
+  readonly home: string;
+  readonly store: string;
+  readonly tracking_uri: string;
+  readonly backend: string;
+  readonly owner: string;
+  /** pid, host and since of the living engine */
+  readonly engine: Readonly<Record<string, JSONValue>> | null;
+  readonly running: Readonly<Record<string, number>>;
+  readonly parts: ReadonlyArray<Part>;
+}
+
+/** An outbox row: something changed, fetch it again. Never carries data. */
+export interface Change {
+  readonly id: number;
+  readonly topic: 'jobs' | 'schedules' | 'sweeps' | 'pipelines' | 'runs' | 'models' | 'deployments' | 'features' | 'drift' | 'gpus';
+  readonly key: string;
+  readonly at: string;
+}
+
+/** An MLflow experiment. */
+export interface Experiment {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** An MLflow run as lists show it. */
+export interface Run {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment_id: string;
+  readonly experiment: string;
+  /** MLflow's RUNNING, SCHEDULED, FINISHED, FAILED or KILLED */
+  readonly status: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly owner: string | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** last values; one that is not finite is null */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly job_id: string | null;
+}
+
+/** A run with what hangs on it. */
+export interface RunDetail {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment_id: string;
+  readonly experiment: string;
+  /** MLflow's RUNNING, SCHEDULED, FINISHED, FAILED or KILLED */
+  readonly status: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly owner: string | null;
+  readonly parameters: Readonly<Record<string, string>>;
+  /** last values; one that is not finite is null */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly job_id: string | null;
+  readonly datasets: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+  readonly artifacts: ReadonlyArray<string>;
+  readonly models: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+}
+
+/** One version of a registered model. */
+export interface ModelVersion {
+  readonly name: string;
+  readonly version: string;
+  /** models:/name/version */
+  readonly uri: string;
+  readonly run_id: string | null;
+  readonly source: string | null;
+  readonly aliases: ReadonlyArray<string>;
+  readonly created_at: string | null;
+  readonly status: string;
+}
+
+/** A registered model and its versions, newest first. */
+export interface RegisteredModel {
+  readonly name: string;
+  readonly description: string;
+  /** alias -> version */
+  readonly aliases: Readonly<Record<string, string>>;
+  readonly versions: ReadonlyArray<ModelVersion>;
+  readonly updated_at: string | null;
 }
 
 /** Where a schedule stands; an ended one has no instant left. */
@@ -264,6 +764,9 @@ export interface ScheduleSpec {
   readonly memory?: number | null;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** a retry goes on behind the last checkpoint cell that is still valid */
+  readonly resume?: boolean;
+  readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;
   /** how lists show it; the notebook's name by default */
@@ -308,6 +811,9 @@ export interface ScheduleChange {
   readonly memory: number | null;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets: Readonly<Record<string, string>>;
+  /** a retry goes on behind the last checkpoint cell that is still valid */
+  readonly resume: boolean;
+  readonly notify: ReadonlyArray<Notify>;
   readonly name: string | null;
   readonly parameters: Readonly<Record<string, JSONValue>> | null;
 }
@@ -392,6 +898,9 @@ export interface SweepSpec {
   readonly memory?: number | null;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** a retry goes on behind the last checkpoint cell that is still valid */
+  readonly resume?: boolean;
+  readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;
   readonly name?: string | null;
@@ -442,308 +951,4 @@ export interface Sweep {
   readonly points: ReadonlyArray<SweepPoint>;
   readonly created_at: string;
   readonly ended_at: string | null;
-}
-
-/** The text that a job printed; `offset` is where the next read continues. */
-export interface JobLog {
-  readonly text: string;
-  readonly offset: number;
-  readonly ended: boolean;
-}
-
-/** An MLflow experiment. */
-export interface Experiment {
-  readonly id: string;
-  readonly name: string;
-}
-
-/** An MLflow run as lists show it. */
-export interface Run {
-  readonly id: string;
-  readonly name: string;
-  readonly experiment_id: string;
-  readonly experiment: string;
-  /** MLflow's RUNNING, SCHEDULED, FINISHED, FAILED or KILLED */
-  readonly status: string;
-  readonly started_at: string | null;
-  readonly ended_at: string | null;
-  readonly owner: string | null;
-  readonly parameters: Readonly<Record<string, string>>;
-  /** last values; one that is not finite is null */
-  readonly metrics: Readonly<Record<string, number | null>>;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly job_id: string | null;
-}
-
-/** A run with what hangs on it. */
-export interface RunDetail {
-  readonly id: string;
-  readonly name: string;
-  readonly experiment_id: string;
-  readonly experiment: string;
-  /** MLflow's RUNNING, SCHEDULED, FINISHED, FAILED or KILLED */
-  readonly status: string;
-  readonly started_at: string | null;
-  readonly ended_at: string | null;
-  readonly owner: string | null;
-  readonly parameters: Readonly<Record<string, string>>;
-  /** last values; one that is not finite is null */
-  readonly metrics: Readonly<Record<string, number | null>>;
-  readonly tags: Readonly<Record<string, string>>;
-  readonly job_id: string | null;
-  readonly datasets: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
-  readonly artifacts: ReadonlyArray<string>;
-  readonly models: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
-}
-
-/** One version of a registered model. */
-export interface ModelVersion {
-  readonly name: string;
-  readonly version: string;
-  /** models:/name/version */
-  readonly uri: string;
-  readonly run_id: string | null;
-  readonly source: string | null;
-  readonly aliases: ReadonlyArray<string>;
-  readonly created_at: string | null;
-  readonly status: string;
-}
-
-/** A registered model and its versions, newest first. */
-export interface RegisteredModel {
-  readonly name: string;
-  readonly description: string;
-  /** alias -> version */
-  readonly aliases: Readonly<Record<string, string>>;
-  readonly versions: ReadonlyArray<ModelVersion>;
-  readonly updated_at: string | null;
-}
-
-/** Where an endpoint stands. */
-export type DeploymentState =
-  | 'starting'
-  | 'ready'
-  | 'degraded'
-  | 'failed'
-  | 'stopped';
-
-/** The states of DeploymentState from which no move is legal. */
-export const ENDED_DEPLOYMENT_STATES: ReadonlySet<DeploymentState> = new Set<DeploymentState>([]);
-
-/** What somebody asks for when they deploy a model. */
-export interface DeploymentSpec {
-  readonly name: string;
-  /** models:/name/version or models:/name@alias */
-  readonly model: string;
-  readonly target?: 'local';
-}
-
-/** A model version behind an endpoint, with its share of the traffic in percent. */
-export interface DeployedVersion {
-  readonly model: string;
-  readonly version: string;
-  readonly uri: string;
-  readonly run_id: string | null;
-  readonly traffic: number;
-}
-
-/** A served model: its address, and what stands behind it. */
-export interface Deployment {
-  readonly name: string;
-  readonly owner: string;
-  readonly target: string;
-  readonly state: DeploymentState;
-  /** the endpoint's own base */
-  readonly url: string | null;
-  /** a file that holds the bearer token and nothing else */
-  readonly token_file: string | null;
-  readonly versions: ReadonlyArray<DeployedVersion>;
-  /** one valid /invocations body */
-  readonly example: Readonly<Record<string, JSONValue>> | null;
-  readonly message: string | null;
-  readonly restarts: number;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
-
-/** A column of a feature view and its type as the source has it. */
-export interface FeatureField {
-  readonly name: string;
-  readonly type: string;
-}
-
-/** A table whose rows say what was known about an entity, and from when. */
-export interface FeatureViewSpec {
-  readonly name: string;
-  /** parquet or csv file; a relative path starts at the definition */
-  readonly source: string;
-  /** columns that identify a row's entity */
-  readonly entities: ReadonlyArray<string>;
-  /** column with the event time */
-  readonly timestamp: string;
-  /** columns to serve; all others of the source if empty */
-  readonly features?: ReadonlyArray<string>;
-  /** seconds after which a value is too old to use */
-  readonly ttl?: number | null;
-  readonly description?: string;
-}
-
-/** A feature view as it stands in the store. */
-export interface FeatureView {
-  readonly name: string;
-  readonly owner: string;
-  readonly source: string;
-  readonly entities: ReadonlyArray<string>;
-  readonly timestamp: string;
-  readonly features: ReadonlyArray<FeatureField>;
-  readonly ttl: number | null;
-  readonly description: string;
-  /** rows of the source when it was last materialized */
-  readonly rows: number | null;
-  readonly materialized_at: string | null;
-  readonly created_at: string;
-  readonly updated_at: string;
-}
-
-/** Several feature views defined at once: all of them or none. */
-export interface FeatureViewsRequest {
-  readonly views: ReadonlyArray<FeatureViewSpec>;
-}
-
-/** Which feature view to load into the online store. */
-export interface MaterializeRequest {
-  readonly view: string;
-}
-
-/** Whose latest values to read. */
-export interface OnlineRequest {
-  readonly view: string;
-  /** one object per entity, entity column -> value */
-  readonly entities: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
-}
-
-/** Which values to join to which rows, as they were known at each row's `event_time`. */
-export interface HistoricalRequest {
-  /** the entity columns of every view, and `event_time` (ISO 8601) */
-  readonly entities: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
-  /** view:column */
-  readonly features: ReadonlyArray<string>;
-}
-
-/** Rows of features in the order of the entities asked for; a value that is not known is null. */
-export interface FeatureRows {
-  readonly rows: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
-}
-
-/** How far one column moved: its score against the threshold of its method. */
-export interface DriftColumn {
-  readonly column: string;
-  readonly method: string;
-  readonly score: number | null;
-  readonly threshold: number;
-  readonly drifted: boolean;
-  /** share of missing values, 0 to 1 */
-  readonly reference_missing: number;
-  readonly current_missing: number;
-  readonly note: string;
-}
-
-/** The outcome of one drift check. */
-export interface DriftReport {
-  readonly drift: boolean;
-  readonly columns: ReadonlyArray<DriftColumn>;
-  readonly drifted_columns: ReadonlyArray<string>;
-  readonly reference: string;
-  readonly current: string;
-  readonly reference_rows: number;
-  readonly current_rows: number;
-  readonly checked_at: string;
-  /** Evidently's HTML report, an MLflow artifact */
-  readonly report_uri: string | null;
-  readonly run_id: string | null;
-}
-
-/** Which tables to compare: parquet or csv files or Delta folders. */
-export interface DriftCheckRequest {
-  readonly reference: string;
-  readonly current: string;
-  /** the columns to compare; all that both have */
-  readonly columns: ReadonlyArray<string> | null;
-  /** keep Evidently's HTML report as an MLflow artifact */
-  readonly report: boolean;
-}
-
-/** Where a claim on GPUs stands. */
-export type LeaseState =
-  | 'queued'
-  | 'granted'
-  | 'released'
-  | 'expired';
-
-/** The states of LeaseState from which no move is legal. */
-export const ENDED_LEASE_STATES: ReadonlySet<LeaseState> = new Set<LeaseState>(['released', 'expired']);
-
-/** A claim on GPUs. */
-export interface Lease {
-  readonly id: string;
-  readonly state: LeaseState;
-  readonly owner: string;
-  /** UUIDs */
-  readonly devices: ReadonlyArray<string>;
-  readonly position: number | null;
-}
-
-/** A device as its driver reports it. */
-export interface GPU {
-  readonly index: number;
-  readonly uuid: string;
-  readonly name: string;
-  readonly memory_total_bytes: number;
-  readonly memory_used_bytes: number;
-  /** 0 to 1 */
-  readonly utilization: number | null;
-  readonly lease: Lease | null;
-}
-
-/** The devices of this machine, and who waits for one. */
-export interface GPUs {
-  readonly source: string;
-  /** why there are none, when there are none */
-  readonly message: string | null;
-  readonly devices: ReadonlyArray<GPU>;
-  readonly queue: ReadonlyArray<Lease>;
-}
-
-/** One thing that `status` reports on. */
-export interface Part {
-  readonly name: string;
-  readonly available: boolean;
-  readonly detail: string;
-  readonly hint: string;
-}
-
-/** Versions, where data lives, what runs, and what is not available and why. */
-export interface Status {
-  readonly version: string;
-  /** version of the HTTP interface; front and back compare it */
-  readonly api: number;
-  readonly python: string;
-  readonly platform: string;
-  readonly home: string;
-  readonly store: string;
-  readonly tracking_uri: string;
-  readonly backend: string;
-  readonly owner: string;
-  /** pid, host and since of the living engine */
-  readonly engine: Readonly<Record<string, JSONValue>> | null;
-  readonly running: Readonly<Record<string, number>>;
-  readonly parts: ReadonlyArray<Part>;
-}
-
-/** An outbox row: something changed, fetch it again. Never carries data. */
-export interface Change {
-  readonly id: number;
-  readonly topic: 'jobs' | 'schedules' | 'sweeps' | 'runs' | 'models' | 'deployments' | 'features' | 'drift' | 'gpus';
-  readonly key: string;
-  readonly at: string;
 }

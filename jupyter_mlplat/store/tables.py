@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    true,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
@@ -85,6 +86,11 @@ jobs = Table(
     Column("sweep_id", Integer),
     Column("point", JSON, comment="its place in the sweep's space: parameter -> value"),
     Column("trial", Integer, comment="number of the sweep's point, or of its Optuna trial"),
+    Column("pipeline_id", Integer),
+    Column("node", String(63)),
+    Column("results", JSON, comment="what it left for others"),
+    Column("notify", JSON, comment="whom to tell of what"),
+    Column("resume", Boolean, nullable=False, server_default=true(), comment="a retry goes on behind a checkpoint"),
     Column("submitted_at", UTCDateTime, nullable=False),
     Column("started_at", UTCDateTime),
     Column("ended_at", UTCDateTime),
@@ -103,6 +109,8 @@ jobs = Table(
     Index("ix_jobs_queue", "state", "priority", "id"),
     Index("ix_jobs_schedule_id", "schedule_id", "id"),
     Index("ix_jobs_sweep_id", "sweep_id", "id"),
+    Index("ix_jobs_pipeline_id", "pipeline_id", "id"),
+    Index("ix_jobs_notebook_id", "notebook", "id"),
     sqlite_autoincrement=True,
 )
 
@@ -120,6 +128,7 @@ attempts = Table(
     Column("run_id", String(64)),
     Column("run_closed", Boolean, nullable=False, default=False, comment="the MLflow run has its end and its notebook"),
     Column("peak_rss", BigInteger, comment="bytes of the whole tree"),
+    Column("note", Text, comment="which checkpoint it went on from"),
     PrimaryKeyConstraint("job_id", "number"),
     Index("ix_attempts_run_closed", "run_closed", "state"),
 )
@@ -204,6 +213,46 @@ sweeps = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("ended_at", UTCDateTime),
     Column("idempotency_key", String(300), unique=True),
+    sqlite_autoincrement=True,
+)
+
+pipelines = Table(
+    "pipelines",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(200), nullable=False),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("state", String(16), nullable=False, index=True),
+    Column("folder", Text, nullable=False, comment="has the notebooks as they were, by node"),
+    Column("parameters", JSON, nullable=False),
+    Column("nodes", JSON, nullable=False, comment="in an order in which they may run"),
+    Column("notify", JSON, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False, default=False),
+    Column("message", Text),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("ended_at", UTCDateTime),
+    Column("idempotency_key", String(300), unique=True),
+    sqlite_autoincrement=True,
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("noun", String(16), nullable=False, comment="jobs, sweeps or pipelines"),
+    Column("key", Integer, nullable=False, comment="number of what it is about"),
+    Column("owner", String(200), nullable=False),
+    Column("event", String(16), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("text", Text, nullable=False, comment="what is said; the first line is the subject"),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    Column("not_before", UTCDateTime),
+    Column("message", Text, comment="why it did not arrive"),
+    Column("created_at", UTCDateTime, nullable=False),
+    Column("sent_at", UTCDateTime),
+    Index("ix_notices_about", "noun", "key"),
+    Index("ix_notices_due", "state", "not_before"),
     sqlite_autoincrement=True,
 )
 

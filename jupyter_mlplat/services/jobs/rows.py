@@ -96,7 +96,7 @@ def attempts_of(connection: Connection, row: RowMapping) -> list[AttemptRecord]:
 
 
 SHOWN = frozenset(Job.model_fields)
-IDS = ("id", "retry_of", "schedule_id", "sweep_id")
+IDS = ("id", "retry_of", "schedule_id", "sweep_id", "pipeline_id")
 
 
 def to_job(row: RowMapping, place: Place | None = None, **more: Any) -> Job:
@@ -104,7 +104,7 @@ def to_job(row: RowMapping, place: Place | None = None, **more: Any) -> Job:
     fields: dict[str, Any] = {name: value for name, value in row.items() if name in SHOWN}
     for name in IDS:
         fields[name] = None if row[name] is None else str(row[name])
-    fields["secrets"] = row["secrets"] or {}
+    fields |= {"secrets": row["secrets"] or {}, "results": row["results"] or {}, "notify": row["notify"] or []}
     if place is not None:
         fields |= {"position": place.position, "expected_start": place.expected_start}
     return Job(**fields, **more)

@@ -85,6 +85,8 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
             retry_delay=options.retry_delay,
             memory=options.memory,
             secrets=dict(options.secrets),
+            resume=options.resume,
+            notify=[one.model_dump(mode="json") for one in options.notify],
             submitted_at=now,
             metric={},
             metric_name=metric if isinstance(metric, str) else None,
