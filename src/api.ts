@@ -16,6 +16,7 @@ import type {
   Job,
   JobLog,
   JobSpec,
+  JobState,
   Lease,
   Occurrence,
   Page,
@@ -26,6 +27,8 @@ import type {
   ScheduleChange,
   ScheduleSpec,
   Status,
+  Sweep,
+  SweepSpec,
   When
 } from './types';
 
@@ -53,6 +56,16 @@ export interface DriftCheckSpec {
   readonly report?: boolean;
 }
 
+/** Which jobs a list has; what is absent or empty constrains nothing. */
+export interface JobFilter {
+  readonly states?: ReadonlyArray<JobState>;
+  readonly owner?: string | null;
+  readonly schedule?: string | null;
+  readonly sweep?: string | null;
+  /** A part of the name, in any case. */
+  readonly name?: string;
+}
+
 /** When something is due: one of `cron`, `every` and `at`. */
 export type Timing = Partial<Pick<When, 'cron' | 'timezone' | 'every' | 'at'>>;
 
@@ -75,6 +88,11 @@ export class Api {
 
   readonly jobs = {
     list: (limit = 50, signal?: AbortSignal): Promise<Page<Job>> => this._http.json(['jobs'], { query: { limit }, signal }),
+    /** A page of those that `filter` names, the newest first. */
+    find: (filter: JobFilter, limit: number, after: string | null, signal?: AbortSignal): Promise<Page<Job>> => {
+      const { states, ...rest } = filter;
+      return this._http.json(['jobs'], { query: { ...rest, state: states?.join(','), limit, after }, signal });
+    },
     get: (id: string, signal?: AbortSignal): Promise<Job> => this._http.json(['jobs', id], { signal }),
     create: (spec: JobSpec, idempotencyKey: string = UUID.uuid4()): Promise<Job> =>
       this._http.json(['jobs'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
@@ -111,6 +129,17 @@ export class Api {
     /** The next `n` instants after `after` (now by default). */
     preview: (timing: Timing, n: number, signal?: AbortSignal, after?: string): Promise<Page<FireTime>> =>
       this._http.json(['schedules', 'preview'], { query: { ...timing, n, after }, signal })
+  };
+
+  readonly sweeps = {
+    list: (limit: number, after: string | null = null, signal?: AbortSignal): Promise<Page<Sweep>> =>
+      this._http.json(['sweeps'], { query: { limit, after }, signal }),
+    get: (id: string, signal?: AbortSignal): Promise<Sweep> => this._http.json(['sweeps', id], { signal }),
+    create: (spec: SweepSpec, idempotencyKey: string = UUID.uuid4()): Promise<Sweep> =>
+      this._http.json(['sweeps'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
+    cancel: (id: string): Promise<Sweep> => this._http.json(['sweeps', id, 'cancel'], { method: 'POST' }),
+    /** Runs the points again that did not succeed. */
+    retry: (id: string): Promise<Sweep> => this._http.json(['sweeps', id, 'retry'], { method: 'POST' })
   };
 
   readonly notebooks = {

@@ -8,7 +8,9 @@ import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
+import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import type { JSONValue } from '@lumino/coreutils';
 import { Api } from './api';
 import { addCommands } from './commands';
 import { PlatformModel } from './model';
@@ -18,9 +20,12 @@ import type { IPanelContext } from './panels/context';
 import { DeploymentView } from './panels/deployment';
 import { DriftView } from './panels/drift';
 import { JobView } from './panels/job/view';
+import { JobsView } from './panels/jobs/view';
 import { RunView } from './panels/run';
 import { SchedulesView } from './panels/schedules/view';
 import { PlatformPanel } from './panels/side';
+import { SweepView } from './panels/sweep/view';
+import { RunningManager } from './running';
 import { StatusItem } from './status';
 import { CATEGORY, CommandIDs, DOMAIN, IMLPlat, NAMESPACE, SECTIONS } from './tokens';
 
@@ -115,9 +120,16 @@ const panel: JupyterFrontEndPlugin<void> = {
 };
 
 /** What opens a view again after a reload. */
-function identityOf(content: unknown): { command: string; args: Record<string, string> } {
+function identityOf(content: unknown): { command: string; args: Record<string, JSONValue> } {
   if (content instanceof JobView) {
     return { command: CommandIDs.openJob, args: { id: content.jobId } };
+  }
+  if (content instanceof JobsView) {
+    const { groups, ...rest } = content.state;
+    return { command: CommandIDs.openJobs, args: { ...rest, states: groups.join(',') } };
+  }
+  if (content instanceof SweepView) {
+    return { command: CommandIDs.openSweep, args: { id: content.sweepId } };
   }
   if (content instanceof SchedulesView) {
     return { command: CommandIDs.openSchedules, args: {} };
@@ -164,5 +176,21 @@ const status: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const running: JupyterFrontEndPlugin<void> = {
+  id: `${NAMESPACE}:running`,
+  description: 'Lists living jobs, sweeps and endpoints among the running terminals and kernels.',
+  autoStart: true,
+  requires: [IMLPlat],
+  optional: [IRunningSessionManagers, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    { model }: IMLPlat,
+    managers: IRunningSessionManagers | null,
+    translator: ITranslator | null
+  ): void => {
+    managers?.add(new RunningManager(contextOf(app, model, translator)));
+  }
+};
+
 export { IMLPlat } from './tokens';
-export default [platform, panel, notebook, status] as JupyterFrontEndPlugin<unknown>[];
+export default [platform, panel, notebook, running, status] as JupyterFrontEndPlugin<unknown>[];

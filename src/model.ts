@@ -5,10 +5,10 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import type { JSONValue } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
-import { type Api, ApiError, type DriftCheckSpec } from './api';
+import { type Api, ApiError, type DriftCheckSpec, type JobFilter } from './api';
 import { EventConnection } from './connection';
 import { type Availability, Contact } from './contact';
-import { type IJobMove, type IJobView, type IScheduleView, watchJob, watchSchedule } from './followed';
+import { type IJobMove, type IJobView, type IScheduleView, JobList, JobMoves, watchJob, watchSchedule, watchSweep, watchSweeps } from './followed';
 import { type Ledger, watchLedger } from './ledger';
 import { Resource } from './resource';
 import {
@@ -23,12 +23,13 @@ import {
   type Run,
   type RunDetail,
   type Schedule,
-  type Status
+  type Status,
+  type Sweep
 } from './types';
 import { type Topic, Watching } from './watching';
 
 export type { Availability } from './contact';
-export { ended, failedCell, type IJobMove, type IJobView, type IScheduleView } from './followed';
+export { ended, failedCell, type IJobList, type IJobMove, type IJobView, type IScheduleView, type JobList } from './followed';
 export type { IPlan, Ledger } from './ledger';
 
 /** The event that says "something changed, fetch it again". */
@@ -64,6 +65,7 @@ export class PlatformModel implements IDisposable {
     this.status = contact.status;
     this.jobs = listed('jobs', signal => api.jobs.list(this._jobLimit, signal));
     this.schedules = listed('schedules', signal => api.schedules.list(100, signal));
+    this.sweeps = watchSweeps(this._watching, new Resource(signal => api.sweeps.list(this._sweepLimit, null, signal), failed));
     this.experiments = listed('runs', signal => api.runs.experiments(signal));
     this.runs = listed('runs', signal => api.runs.list(this.experiment, PAGE, signal));
     this.models = listed('models', signal => api.runs.models(signal));
@@ -73,7 +75,7 @@ export class PlatformModel implements IDisposable {
     this.drift = new Resource<DriftReport>(() => Promise.reject(new ApiError('Nothing was checked.', 404, 'none', '', {})));
     this.jobs.changed.connect((_, snapshot) => {
       if (snapshot.data) {
-        this._noteMoves(snapshot.data.items);
+        this._moves.note(snapshot.data.items);
       }
     });
     options.events.stream.connect(this._onEvent, this);
@@ -109,6 +111,8 @@ export class PlatformModel implements IDisposable {
   readonly status: Resource<Status>;
   readonly jobs: Resource<Page<Job>>;
   readonly schedules: Resource<Page<Schedule>>;
+  /** The newest sweeps, without their points. */
+  readonly sweeps: Resource<Page<Sweep>>;
   readonly experiments: Resource<Page<Experiment>>;
   readonly runs: Resource<Page<Run>>;
   readonly models: Resource<Page<RegisteredModel>>;
@@ -128,8 +132,8 @@ export class PlatformModel implements IDisposable {
   }
 
   /** A job entered a state, seen in the list. */
-  get jobMoved(): ISignal<this, IJobMove> {
-    return this._jobMoved;
+  get jobMoved(): ISignal<unknown, IJobMove> {
+    return this._moves.moved;
   }
 
   get isDisposed(): boolean {
@@ -159,6 +163,7 @@ export class PlatformModel implements IDisposable {
     await this.status.refresh();
     if (this.availability.kind === 'ok') {
       this.jobs.demand();
+      this.sweeps.demand();
       this.deployments.demand();
       this.gpus.demand();
     }
@@ -176,6 +181,22 @@ export class PlatformModel implements IDisposable {
     void this.jobs.refresh();
   }
 
+  /** Older sweeps as well. */
+  moreSweeps(): void {
+    this._sweepLimit = Math.min(500, this._sweepLimit + PAGE);
+    void this.sweeps.refresh();
+  }
+
+  /** The jobs that `filter` names, page by page, live until disposed. */
+  listJobs(filter: JobFilter): JobList {
+    return new JobList(this.api, this._watching, filter);
+  }
+
+  /** A sweep with its points, live until disposed. */
+  watchSweep(id: string): Resource<Sweep> {
+    return watchSweep(this.api, this._watching, id);
+  }
+
   /** A job, its notebook and its log, live until disposed. */
   watchJob(id: string): IJobView & IDisposable {
     return watchJob(this.api, this._watching, id);
@@ -188,7 +209,7 @@ export class PlatformModel implements IDisposable {
 
   /** What became of the instants of all schedules, and which come; live until disposed. */
   watchLedger(): Resource<Ledger> {
-    return watchLedger(this.api, this.schedules, this._jobMoved);
+    return watchLedger(this.api, this.schedules, this.jobMoved);
   }
 
   /** A run with what hangs on it, live until disposed. */
@@ -233,20 +254,6 @@ export class PlatformModel implements IDisposable {
     this._watching.changed(topic, key);
   }
 
-  private _noteMoves(jobs: ReadonlyArray<Job>): void {
-    const first = this._states === null;
-    const states = (this._states ??= new Map());
-    for (const job of jobs) {
-      const from = states.get(job.id) ?? null;
-      if (from !== job.state) {
-        states.set(job.id, job.state);
-        if (!first) {
-          this._jobMoved.emit({ job, from });
-        }
-      }
-    }
-  }
-
   private async _recall(): Promise<void> {
     const saved = await this._state?.fetch(STATE_KEY);
     if (typeof saved !== 'object' || saved === null || Array.isArray(saved)) {
@@ -273,11 +280,11 @@ export class PlatformModel implements IDisposable {
   private readonly _contact: Contact;
   private readonly _watching = new Watching();
   private readonly _saved = new Signal<this, void>(this);
-  private readonly _jobMoved = new Signal<this, IJobMove>(this);
-  private _states: Map<string, Job['state']> | null = null;
+  private readonly _moves = new JobMoves();
   private _experiment: string | null = null;
   private _lastCheck: DriftCheckSpec | null = null;
   private _jobLimit = PAGE;
+  private _sweepLimit = 20;
   private _started = false;
   private _disposed = false;
 }

@@ -5,7 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
 import { ended, type PlatformModel } from './model';
-import { jobHeadline } from './panels/jobs';
+import { jobHeadline } from './panels/jobs/words';
 import { CommandIDs } from './tokens';
 import type { Job } from './types';
 

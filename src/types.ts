@@ -394,6 +394,14 @@ export interface Job {
   readonly folder: string;
 }
 
+/** How an ended job runs once more. */
+export interface RetryRequest {
+  /** the notebook as it is now, not as it was */
+  readonly edited: boolean;
+  /** not from its last checkpoint */
+  readonly from_start: boolean;
+}
+
 /** Which ended jobs to delete; all conditions count together, and the newest success of each notebook stays. */
 export interface PruneRequest {
   /** seconds since the end */

@@ -1,9 +1,16 @@
 /** Which resource is fetched again when which thing changed. */
 
+import { type ISignal, Signal } from '@lumino/signaling';
 import type { Resource } from './resource';
 import type { Change } from './types';
 
-export type Topic = Change['topic'] | 'schedules';
+export type Topic = Change['topic'];
+
+/** What an event said; without a topic anything, without a key any of that noun may have changed. */
+export interface INews {
+  readonly topic: Topic | null;
+  readonly key: string | null;
+}
 
 interface IWatched {
   readonly topics: ReadonlyArray<Topic>;
@@ -15,6 +22,11 @@ interface IWatched {
 }
 
 export class Watching {
+  /** Every change, for lists that renew single rows. */
+  get news(): ISignal<this, INews> {
+    return this._news;
+  }
+
   /** From now on `resource` follows the events of `topics`, until it is disposed. */
   add<T>(
     topics: ReadonlyArray<Topic>,
@@ -35,6 +47,7 @@ export class Watching {
         watched.resource.invalidate();
       }
     }
+    this._news.emit({ topic, key: any ? null : key });
   }
 
   /** Anything may have changed. */
@@ -42,7 +55,9 @@ export class Watching {
     for (const watched of this._all) {
       watched.resource.invalidate();
     }
+    this._news.emit({ topic: null, key: null });
   }
 
+  private readonly _news = new Signal<this, INews>(this);
   private _all: IWatched[] = [];
 }

@@ -38,6 +38,8 @@ export interface ICommandContext extends ICommandOptions {
   readonly show: (id: string, make: () => Widget) => Promise<Widget>;
   /** Closes the view with this id. */
   readonly close: (id: string) => void;
+  /** What the view with this id shows is remembered for the next time. */
+  readonly saved: (id: string) => void;
 }
 
 export interface ICommand {

@@ -41,5 +41,11 @@ export async function runForm(
       ]
     });
   }
-  return made?.job?.id ?? made?.schedule?.id ?? null;
+  if (made?.sweep) {
+    model.sweeps.demand();
+    model.sweeps.invalidate();
+    model.jobs.invalidate();
+    await commands.execute(CommandIDs.openSweep, { id: made.sweep.id });
+  }
+  return made?.job?.id ?? made?.sweep?.id ?? made?.schedule?.id ?? null;
 }

@@ -5,10 +5,12 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Widget } from '@lumino/widgets';
 import { type ICommandContext, type ICommandOptions, text, told } from './command';
 import { deploymentCommands } from './deployments';
+import { jobListCommands } from './job-list';
 import { jobCommands } from './jobs';
 import { platformCommands } from './platform';
 import { runCommands } from './runs';
 import { scheduleCommands } from './schedules';
+import { sweepCommands } from './sweeps';
 
 export type { ICommandOptions, INotebookAccess } from './command';
 
@@ -34,8 +36,14 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
   const close = (id: string): void => {
     tracker.find(each => each.content.id === id)?.dispose();
   };
-  const whole: ICommandContext = { ...options, show, close };
-  return [platformCommands, jobCommands, scheduleCommands, runCommands, deploymentCommands]
+  const saved = (id: string): void => {
+    const widget = tracker.find(each => each.content.id === id);
+    if (widget) {
+      void tracker.save(widget);
+    }
+  };
+  const whole: ICommandContext = { ...options, show, close, saved };
+  return [platformCommands, jobCommands, jobListCommands, sweepCommands, scheduleCommands, runCommands, deploymentCommands]
     .flatMap(list => list(whole))
     .map(command =>
       commands.addCommand(command.id, {

@@ -4,9 +4,17 @@ import { Signal, type ISignal } from '@lumino/signaling';
 import type { SectionName } from '../tokens';
 import { type IPanelContext, PanelWidget } from './context';
 
+/** A command, and what its button says. */
+export interface IOpener {
+  readonly command: string;
+  readonly label: string;
+}
+
 interface ISectionOptions {
   readonly name: SectionName;
   readonly label: string;
+  /** Opens the whole view of what it shows in short. */
+  readonly opens?: IOpener;
   /** There is nothing to press in it. */
   readonly plain?: boolean;
 }
@@ -15,6 +23,7 @@ export abstract class Section extends PanelWidget {
   constructor(context: IPanelContext, options: ISectionOptions) {
     super(context);
     this.name = options.name;
+    this.opens = options.opens ?? null;
     this.id = `jp-mlplat-section-${options.name}`;
     this.title.label = options.label;
     this.addClass('jp-mlplat-section');
@@ -27,6 +36,7 @@ export abstract class Section extends PanelWidget {
   }
 
   readonly name: SectionName;
+  readonly opens: IOpener | null;
 
   /** One short line for the title, shown also while collapsed; empty when there is nothing to say. */
   abstract get summary(): string;

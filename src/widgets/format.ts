@@ -99,6 +99,21 @@ export function bytes(value: number): string {
   return `${unit === 0 ? size : size.toFixed(1)} ${units[unit]}`;
 }
 
+/** "16G", "500M" or plain bytes, in binary units; null when it cannot be read. */
+export function parseBytes(text: string): number | null {
+  const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
+  return match === null ? null : Math.floor(Number(match[1]) * 1024 ** ' kmgt'.indexOf(match[2].toLowerCase() || ' '));
+}
+
+/** Bytes as `parseBytes` reads them back: "16G"; empty for null. */
+export function bytesText(value: number | null): string {
+  if (value === null) {
+    return '';
+  }
+  const power = [4, 3, 2, 1].find(each => value >= 1024 ** each && value % 1024 ** each === 0) ?? 0;
+  return `${value / 1024 ** power}${' KMGT'[power].trim()}`;
+}
+
 /** A share from 0 to 1 as a percentage. */
 export function percent(share: number): string {
   return `${Number((share * 100).toPrecision(3))} %`;

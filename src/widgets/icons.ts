@@ -63,3 +63,8 @@ export const deployIcon = icon('deploy', `<path d="M8 10V2.5m0 0L5 5.5m3-3 3 3M3
 export const driftIcon = icon('drift', `<path d="M1.8 12.5c2.4 0 2.4-8 4.8-8s2.4 8 4.8 8" opacity=".45"/><path d="M4.6 12.5c2.4 0 2.4-8 4.8-8s2.4 8 4.8 8"/>`, LINE);
 export const againIcon = icon('again', `<path d="M13 8a5 5 0 1 1-1.5-3.6L13 5.8M13 2.5v3.3H9.7"/>`, LINE);
 export const statusIcon = icon('status', `<path d="M1.8 8.5h3L6.5 4l3 8 1.7-3.5h3"/>`, LINE);
+export const openIcon = icon('open', `<path d="M7 3H3.8a.8.8 0 0 0-.8.8v8.4c0 .4.4.8.8.8h8.4c.4 0 .8-.4.8-.8V9M9.5 3H13v3.5M13 3 7.5 8.5"/>`, LINE);
+export const jobsIcon = icon('jobs', `<rect x="2.4" y="2.9" width="11.2" height="10.2" rx="1.4"/><path d="M5 6h.1M5 8h.1M5 10h.1M7.2 6h3.9M7.2 8h3.9M7.2 10h3.9"/>`, LINE);
+export const sweepIcon = icon('sweep', `<rect x="2.6" y="2.6" width="4.4" height="4.4" rx="1"/><rect x="9" y="2.6" width="4.4" height="4.4" rx="1"/><rect x="2.6" y="9" width="4.4" height="4.4" rx="1"/><rect x="9" y="9" width="4.4" height="4.4" rx="1" fill="currentColor"/>`, LINE);
+export const bestIcon = icon('best', `<path d="m8 2.2 1.8 3.7 4 .6-2.9 2.8.7 4L8 11.4l-3.6 1.9.7-4-2.9-2.8 4-.6z" fill="currentColor"/>`, LINE);
+export const moreIcon = icon('more', `<path d="m4 6 4 4 4-4"/>`, LINE);

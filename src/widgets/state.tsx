@@ -3,13 +3,13 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { CellState, DeploymentState, JobState, OccurrenceState, ScheduleState } from '../types';
+import type { CellState, DeploymentState, JobState, OccurrenceState, ScheduleState, SweepState } from '../types';
 import { stateIcons } from './icons';
 import { useTrans } from './trans';
 
 /** MLflow's words for the state of a run. */
 export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED';
-export type AnyState = JobState | CellState | DeploymentState | ScheduleState | OccurrenceState | RunStatus;
+export type AnyState = JobState | CellState | DeploymentState | ScheduleState | OccurrenceState | SweepState | RunStatus;
 
 export type Tone = 'quiet' | 'brand' | 'success' | 'error' | 'warn';
 
@@ -28,6 +28,7 @@ const LOOKS: Readonly<Record<AnyState, ILook>> = {
   lost: { icon: stateIcons.lost, tone: 'error', word: t => t.__('Lost') },
   cancelled: { icon: stateIcons.cancelled, tone: 'quiet', word: t => t.__('Cancelled') },
   skipped: { icon: stateIcons.cancelled, tone: 'quiet', word: t => t.__('Skipped') },
+  partial: { icon: stateIcons.warning, tone: 'warn', word: t => t.__('Partly succeeded') },
   not_run: { icon: stateIcons.queued, tone: 'quiet', word: t => t.__('Not run') },
   ok: { icon: stateIcons.succeeded, tone: 'success', word: t => t.__('OK') },
   error: { icon: stateIcons.failed, tone: 'error', word: t => t.__('Error') },

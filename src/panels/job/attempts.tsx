@@ -8,7 +8,7 @@ import { StateBadge } from '../../widgets/state';
 import { Elapsed, RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
-import { reasonWords } from '../jobs';
+import { reasonWords } from '../jobs/words';
 
 export function Attempts({ job }: { readonly job: Job }): JSX.Element {
   const trans = useTrans();

@@ -12,7 +12,7 @@ import { StateBadge, stateTone } from '../../widgets/state';
 import { Ahead, Elapsed, RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
-import { reasonWords, shortId } from '../jobs';
+import { reasonWords, shortId } from '../jobs/words';
 import { Waiting } from '../queue';
 import { CellStrip } from './cells';
 

@@ -9,7 +9,7 @@ import { runAsJobIcon } from '../../widgets/icons';
 import { stateWord } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
 import { type IPanelContext, PanelWidget, Show } from '../context';
-import { shortId } from '../jobs';
+import { shortId } from '../jobs/words';
 import { Attempts } from './attempts';
 import { CellTable } from './cells';
 import { ExecutedNotebook, type INotebookParts } from './executed';

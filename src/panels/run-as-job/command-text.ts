@@ -1,17 +1,16 @@
-/** The same job or schedule as a command of each of the other doors: the form teaches them. */
+/** The same job, schedule or sweep as a command of each of the other doors: the form teaches them. */
 
 import type { JSONValue } from '@lumino/coreutils';
-import type { JobSpec, ScheduleSpec } from '../../types';
-import { durationText } from '../../widgets/format';
-import { isScheduleSpec } from './values';
+import type { SweepSpec } from '../../types';
+import { bytesText, durationText } from '../../widgets/format';
+import { isScheduleSpec, isSweepSpec, type Spec } from './values';
 
 export const DOORS = ['CLI', 'Magic', 'Python', 'REST'] as const;
 export type Door = (typeof DOORS)[number];
-type Spec = JobSpec | ScheduleSpec;
 
 /** What somebody would type to submit `spec` at that door. */
 export function commandText(door: Door, spec: Spec, baseUrl: string): string {
-  const verb = isScheduleSpec(spec) ? 'schedules create' : 'jobs run';
+  const verb = `${nounOf(spec)} ${isScheduleSpec(spec) ? 'create' : 'run'}`;
   switch (door) {
     case 'CLI':
       return `jupyter mlplat ${verb} ${shell(spec.notebook)}${options(spec)}`;
@@ -22,6 +21,10 @@ export function commandText(door: Door, spec: Spec, baseUrl: string): string {
     case 'REST':
       return rest(spec, baseUrl);
   }
+}
+
+function nounOf(spec: Spec): 'jobs' | 'schedules' | 'sweeps' {
+  return isSweepSpec(spec) ? 'sweeps' : isScheduleSpec(spec) ? 'schedules' : 'jobs';
 }
 
 /** Fields in the order in which a reader expects them; the rest of a spec are its notebook and parameters. */
@@ -40,7 +43,11 @@ const FIELDS = [
   'deadline',
   'priority',
   'retries',
-  'retry_delay'
+  'retry_delay',
+  'memory',
+  'metric',
+  'direction',
+  'parallel'
 ] as const;
 
 /** Fields that are seconds, which people write as "1h30m". */
@@ -56,12 +63,24 @@ function given(spec: Spec): Array<[string, JSONValue]> {
 }
 
 function options(spec: Spec): string {
-  const parameters = Object.entries(spec.parameters ?? {}).map(([name, value]) => `-p ${shell(`${name}=${plain(value)}`)}`);
+  // What a sweep is given as a list it sweeps over: a list that all points share is the only one of a list.
+  const whole = (value: JSONValue): JSONValue => (isSweepSpec(spec) && Array.isArray(value) ? [value] : value);
+  const parameters = Object.entries(spec.parameters ?? {}).map(([name, value]) => `-p ${shell(`${name}=${plain(whole(value))}`)}`);
+  const secrets = Object.entries(spec.secrets ?? {}).map(([name, reference]) => `--secret ${shell(`${name}=${reference}`)}`);
   const others = given(spec).map(([name, value]) => {
-    const text = SECONDS.has(name) ? durationText(value as number) : plain(value);
+    const text = SECONDS.has(name) ? durationText(value as number) : name === 'memory' ? bytesText(value as number) : plain(value);
     return `--${name.replaceAll('_', '-')} ${shell(text)}`;
   });
-  return [...parameters, ...others].map(part => ` ${part}`).join('');
+  return [...parameters, ...(isSweepSpec(spec) ? spaceOptions(spec) : []), ...secrets, ...others].map(part => ` ${part}`).join('');
+}
+
+function spaceOptions(spec: SweepSpec): string[] {
+  const space = Object.entries(spec.space).map(([name, values]) =>
+    'low' in values
+      ? `--range ${shell(`${name}=${values.low}:${values.high}${values.log ? ':log' : ''}`)}`
+      : `-p ${shell(`${name}=${JSON.stringify(values)}`)}`
+  );
+  return spec.strategy && spec.strategy !== 'grid' ? [...space, `--${spec.strategy} ${spec.trials ?? 'N'}`] : space;
 }
 
 function plain(value: JSONValue): string {
@@ -92,20 +111,30 @@ function literal(value: JSONValue): string {
 }
 
 function python(spec: Spec): string {
-  const parameters = Object.entries(spec.parameters ?? {});
   const lines = [`    ${JSON.stringify(spec.notebook)},`];
-  if (parameters.length > 0) {
-    lines.push(`    parameters={${parameters.map(([name, value]) => `${JSON.stringify(name)}: ${literal(value)}`).join(', ')}},`);
+  const mapping = (name: 'space' | 'parameters' | 'secrets', value: unknown): void => {
+    if (value && Object.keys(value).length > 0) {
+      lines.push(`    ${name}=${literal(value as JSONValue)},`);
+    }
+  };
+  if (isSweepSpec(spec)) {
+    mapping('space', spec.space);
   }
+  mapping('parameters', spec.parameters);
+  if (isSweepSpec(spec) && spec.strategy) {
+    lines.push(`    strategy=${literal(spec.strategy)},`, `    trials=${literal(spec.trials ?? null)},`);
+  }
+  mapping('secrets', spec.secrets);
   lines.push(...given(spec).map(([name, value]) => `    ${name}=${literal(value)},`));
-  const call = isScheduleSpec(spec) ? 'schedule = mlplat.schedules.create' : 'job = mlplat.jobs.run';
-  return `import jupyter_mlplat as mlplat\n\n${call}(\n${lines.join('\n')}\n)${isScheduleSpec(spec) ? '' : '\njob.wait()'}`;
+  const noun = nounOf(spec);
+  const call = `${noun.slice(0, -1)} = mlplat.${noun}.${noun === 'schedules' ? 'create' : 'run'}`;
+  return `import jupyter_mlplat as mlplat\n\n${call}(\n${lines.join('\n')}\n)${noun === 'jobs' ? '\njob.wait()' : ''}`;
 }
 
 function rest(spec: Spec, baseUrl: string): string {
   const body = JSON.stringify(spec, null, 1);
   return [
-    `curl -X POST ${shell(`${baseUrl}mlplat/api/v1/${isScheduleSpec(spec) ? 'schedules' : 'jobs'}`)} \\`,
+    `curl -X POST ${shell(`${baseUrl}mlplat/api/v1/${nounOf(spec)}`)} \\`,
     `  -H "Authorization: token $JUPYTER_TOKEN" -H 'Content-Type: application/json' \\`,
     `  -d ${shell(body)}`
   ].join('\n');

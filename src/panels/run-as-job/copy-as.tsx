@@ -1,12 +1,12 @@
 /** "Copy as command": what the form would send, as text for another door. */
 
 import * as React from 'react';
-import type { JobSpec, ScheduleSpec } from '../../types';
 import { Copyable, Tabs, TextButton } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { commandText, type Door, DOORS } from './command-text';
+import type { Spec } from './values';
 
-export function CopyAs(props: { readonly spec: JobSpec | ScheduleSpec; readonly baseUrl: string }): JSX.Element {
+export function CopyAs(props: { readonly spec: Spec; readonly baseUrl: string }): JSX.Element {
   const trans = useTrans();
   const [open, setOpen] = React.useState(false);
   const [door, setDoor] = React.useState<Door>('CLI');

@@ -7,18 +7,20 @@ import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import type { ApiError, ParametersSchema } from '../../api';
 import { asApiError } from '../../resource';
-import type { Job, Schedule } from '../../types';
+import type { Job, Schedule, Sweep } from '../../types';
 import { showForm } from '../../widgets/dialog';
 import { TransContext } from '../../widgets/trans';
 import type { IPanelContext } from '../context';
-import { relativeNotebook } from '../jobs';
+import { relativeNotebook } from '../jobs/words';
 import { Form } from './form';
-import { changeOf, firstValues, isScheduleSpec, type IValues, specOf, timingOf, unreadable, valuesOf } from './values';
+import { countOf, sweepProblems } from './sweep-values';
+import { changeOf, firstValues, isScheduleSpec, isSweepSpec, type IValues, specOf, sweeps, timingOf, unreadable, valuesOf } from './values';
 
 /** What the form made. */
 export interface IMade {
   readonly job?: Job;
   readonly schedule?: Schedule;
+  readonly sweep?: Sweep;
 }
 
 /** Shows the form and submits; resolves to what it made, or null when it was given up. */
@@ -30,6 +32,9 @@ export async function runAsJob(context: IPanelContext, path: string, scheduled =
     submit: async values => {
       const spec = specOf(path, schema, values);
       try {
+        if (isSweepSpec(spec)) {
+          return { sweep: await model.api.sweeps.create(spec, key) };
+        }
         return isScheduleSpec(spec)
           ? { schedule: await model.api.schedules.create(spec, key) }
           : { job: await model.api.jobs.create(spec, key) };
@@ -108,7 +113,11 @@ class FormWidget extends ReactWidget {
   /** What the button says. */
   get accept(): string {
     const { trans } = this._context;
-    return this._editing ? trans.__('Save') : this._values.scheduled ? trans.__('Schedule') : trans.__('Run');
+    if (this._editing || this._values.scheduled) {
+      return this._editing ? trans.__('Save') : trans.__('Schedule');
+    }
+    const count = sweeps(this._values) ? countOf(this._schema, this._values.sweep) : 1;
+    return count === null ? trans.__('Run sweep') : count === 1 ? trans.__('Run') : trans.__('Run %1 jobs', count);
   }
 
   readonly acceptChanged = new Signal<this, string>(this);
@@ -116,13 +125,17 @@ class FormWidget extends ReactWidget {
   /** Sends it; false when something is wrong, which is then shown. */
   async submit(): Promise<boolean> {
     const { trans } = this._context;
-    const { durations, numbers } = unreadable(this._values);
+    const { durations, numbers, sizes, references } = unreadable(this._values);
+    const problems = !this._values.scheduled && sweeps(this._values) ? sweepProblems(this._schema, this._values.sweep, trans) : {};
     const never = this._values.scheduled && timingOf(this._values) === null;
-    if (never || durations.length + numbers.length > 0) {
+    if (never || Object.keys(problems).length + [durations, numbers, sizes, references].flat().length > 0) {
       this._show(null, {
         ...(never ? { [this._values.kind]: trans.__('Say when.') } : {}),
         ...Object.fromEntries(durations.map(field => [field, trans.__('Write it like 90s, 10m or 2h.')])),
-        ...Object.fromEntries(numbers.map(field => [field, trans.__('Write a whole number.')]))
+        ...Object.fromEntries(numbers.map(field => [field, trans.__('Write a whole number.')])),
+        ...Object.fromEntries(sizes.map(field => [field, trans.__('Write it like 16G or 500M.')])),
+        ...Object.fromEntries(references.map(field => [field, trans.__('Write env:NAME or file:PATH; never the secret itself.')])),
+        ...problems
       });
       return false;
     }

@@ -3,14 +3,14 @@
 import * as React from 'react';
 import type { ParametersSchema } from '../../api';
 import type { PlatformModel } from '../../model';
-import type { JobSpec, ScheduleSpec } from '../../types';
 import { ErrorBox, type IProblem } from '../../widgets/feedback';
 import { Field } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { CopyAs } from './copy-as';
 import { More } from './more';
 import { ParametersForm } from './parameters-form';
-import type { IValues } from './values';
+import { SecretFields, secretsOf, withoutSecrets } from './secrets';
+import type { IValues, Spec } from './values';
 import { WhenSection } from './when';
 
 /** Fields of the server that have a place in the form, besides the parameters. */
@@ -22,6 +22,13 @@ const PLACED = new Set([
   'priority',
   'retries',
   'retry_delay',
+  'memory',
+  'trials',
+  'metric',
+  'direction',
+  'parallel',
+  'strategy',
+  'space',
   'cron',
   'timezone',
   'every',
@@ -39,7 +46,7 @@ export interface IFormProps {
   readonly without: string | null;
   readonly values: IValues;
   /** What would be sent; null while a schedule is changed. */
-  readonly spec: JobSpec | ScheduleSpec | null;
+  readonly spec: Spec | null;
   readonly defaultName: string;
   readonly error: IProblem | null;
   readonly fields: Readonly<Record<string, string>>;
@@ -61,8 +68,9 @@ export function Form(props: IFormProps): JSX.Element {
     return found;
   }, [fields, names.join()]);
   const rest = Object.entries(fields).filter(
-    ([field]) => !PLACED.has(field) && !names.includes(field.replace(/^parameters[./]/, ''))
+    ([field]) => !PLACED.has(field) && !names.includes(field.replace(/^(parameters|space|secrets)[./]/, ''))
   );
+  const valued = React.useMemo(() => withoutSecrets(schema), [schema]);
   const lost = props.error !== null && (rest.length > 0 || Object.keys(fields).length === 0);
   return (
     <div className="jp-mlplat-runForm">
@@ -82,11 +90,21 @@ export function Form(props: IFormProps): JSX.Element {
           </p>
         ) : (
           <ParametersForm
-            schema={schema}
+            schema={valued}
             values={values.parameters}
             errors={ofParameters}
             change={parameters => {
               change({ parameters });
+            }}
+          />
+        )}
+        {secretsOf(schema).length > 0 && (
+          <SecretFields
+            schema={schema}
+            values={values.secrets}
+            fields={fields}
+            change={secrets => {
+              change({ secrets });
             }}
           />
         )}
@@ -99,7 +117,7 @@ export function Form(props: IFormProps): JSX.Element {
         fixed={props.spec === null}
         change={change}
       />
-      <More values={values} fields={fields} change={change} />
+      <More schema={schema} fixed={props.spec === null} values={values} fields={fields} change={change} />
       {props.spec && <CopyAs spec={props.spec} baseUrl={props.model.api.settings.baseUrl} />}
     </div>
   );

@@ -1,27 +1,34 @@
 /** The section "More" of the form: what few jobs need. */
 
 import * as React from 'react';
+import type { ParametersSchema } from '../../api';
 import type { CatchUp, Overlap } from '../../types';
 import { Field } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { catchUpWords, overlapWords } from '../schedules/words';
+import { SweepFields } from './sweep';
 import type { IValues } from './values';
 
 const OVERLAPS: ReadonlyArray<Overlap> = ['queue', 'skip', 'allow', 'replace'];
 const CATCH_UPS: ReadonlyArray<CatchUp> = ['latest', 'all', 'skip'];
-const FIELDS = ['cell_timeout', 'deadline', 'priority', 'overlap', 'catch_up', 'catch_up_limit', 'max_lateness'];
+const FIELDS = ['cell_timeout', 'deadline', 'priority', 'memory', 'overlap', 'catch_up', 'catch_up_limit', 'max_lateness'];
+const SWEEP = /^(space(\.|$)|(trials|metric|direction|parallel|strategy)$)/;
 
 interface IMoreProps {
+  readonly schema: ParametersSchema;
+  /** A schedule is changed, which cannot become a sweep. */
+  readonly fixed: boolean;
   readonly values: IValues;
   readonly fields: Readonly<Record<string, string>>;
   readonly change: (values: Partial<IValues>) => void;
 }
 
-export function More({ values, fields, change }: IMoreProps): JSX.Element {
+export function More({ schema, fixed, values, fields, change }: IMoreProps): JSX.Element {
   const trans = useTrans();
   const [wanted, setOpen] = React.useState(false);
-  const open = wanted || FIELDS.some(field => field in fields);
-  const text = (name: 'cellTimeout' | 'deadline' | 'priority' | 'catchUpLimit' | 'maxLateness', field: string, label: string, none: string): JSX.Element => (
+  const sweeping = !values.scheduled && !fixed;
+  const open = wanted || FIELDS.some(field => field in fields) || (sweeping && Object.keys(fields).some(field => SWEEP.test(field)));
+  const text = (name: 'cellTimeout' | 'deadline' | 'priority' | 'memory' | 'catchUpLimit' | 'maxLateness', field: string, label: string, none: string): JSX.Element => (
     <Field id={`jp-mlplat-job-${field}`} label={label} error={fields[field]}>
       <input
         id={`jp-mlplat-job-${field}`}
@@ -45,7 +52,7 @@ export function More({ values, fields, change }: IMoreProps): JSX.Element {
           setOpen(!open);
         }}
       >
-        {open ? '▾' : '▸'} {values.scheduled ? trans.__('More: overlap, catch-up, limits, priority') : trans.__('More: limits, priority')}
+        {open ? '▾' : '▸'} {values.scheduled ? trans.__('More: overlap, catch-up, limits, memory, priority') : trans.__('More: sweep, limits, memory, priority')}
       </button>
       <div id="jp-mlplat-more-body" hidden={!open}>
         {open && values.scheduled && (
@@ -88,6 +95,17 @@ export function More({ values, fields, change }: IMoreProps): JSX.Element {
             {text('maxLateness', 'max_lateness', trans.__('Missed when later than'), trans.__('never'))}
           </>
         )}
+        {open && sweeping && (
+          <SweepFields
+            schema={schema}
+            sweep={values.sweep}
+            fields={fields}
+            change={sweep => {
+              change({ sweep });
+            }}
+          />
+        )}
+        {open && text('memory', 'memory', trans.__('Memory limit'), trans.__('none; like 16G or 500M'))}
         {open && text('cellTimeout', 'cell_timeout', trans.__('Time limit per cell'), trans.__('none'))}
         {open && text('deadline', 'deadline', trans.__('Time limit with all retries'), trans.__('none'))}
         {open && text('priority', 'priority', trans.__('Priority'), trans.__('0; higher runs first'))}

@@ -2,9 +2,11 @@
 
 import type { JSONObject } from '@lumino/coreutils';
 import type { ParametersSchema, Timing } from '../../api';
-import type { CatchUp, JobSpec, Overlap, Schedule, ScheduleChange, ScheduleSpec } from '../../types';
-import { durationText, parseDuration } from '../../widgets/format';
+import type { CatchUp, JobSpec, Overlap, Schedule, ScheduleChange, ScheduleSpec, SweepSpec } from '../../types';
+import { bytesText, durationText, parseBytes, parseDuration } from '../../widgets/format';
 import { changedFrom, defaultsOf } from './parameters-form';
+import { isReference, withoutSecrets } from './secrets';
+import { type ISweepValues, NO_SWEEP, sweepSpecOf } from './sweep-values';
 
 export type Kind = 'cron' | 'every' | 'at';
 
@@ -18,6 +20,10 @@ export interface IValues {
   readonly priority: string;
   readonly retries: string;
   readonly retryDelay: string;
+  readonly memory: string;
+  /** Parameter -> where its value is. */
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly sweep: ISweepValues;
   readonly scheduled: boolean;
   readonly kind: Kind;
   readonly cron: string;
@@ -41,7 +47,7 @@ export function firstValues(schema: ParametersSchema, scheduled: boolean): IValu
   const tomorrow = new Date(Date.now() + 86_400_000);
   tomorrow.setHours(6, 0, 0, 0);
   return {
-    parameters: defaultsOf(schema),
+    parameters: defaultsOf(withoutSecrets(schema)),
     name: '',
     timeout: '',
     cellTimeout: '',
@@ -49,6 +55,9 @@ export function firstValues(schema: ParametersSchema, scheduled: boolean): IValu
     priority: '',
     retries: '',
     retryDelay: '',
+    memory: '',
+    secrets: {},
+    sweep: NO_SWEEP,
     scheduled,
     kind: 'cron',
     cron: '0 6 * * 1-5',
@@ -76,6 +85,8 @@ export function valuesOf(schedule: Schedule, schema: ParametersSchema): IValues 
     priority: options.priority ? String(options.priority) : '',
     retries: options.retries ? String(options.retries) : '',
     retryDelay: options.retry_delay === 30 ? '' : durationText(options.retry_delay),
+    memory: bytesText(options.memory),
+    secrets: options.secrets,
     kind: when.cron !== null ? 'cron' : when.every !== null ? 'every' : 'at',
     cron: when.cron ?? first.cron,
     timezone: when.timezone,
@@ -102,8 +113,8 @@ const DURATIONS = {
   max_lateness: 'maxLateness'
 } as const;
 
-/** Fields whose text cannot be read: durations, and whole numbers. */
-export function unreadable(values: IValues): { readonly durations: string[]; readonly numbers: string[] } {
+/** Fields whose text cannot be read: durations, whole numbers, sizes, references. */
+export function unreadable(values: IValues): Readonly<Record<'durations' | 'numbers' | 'sizes' | 'references', string[]>> {
   const durations = Object.entries(DURATIONS)
     .filter(([, name]) => values[name].trim() !== '' && parseDuration(values[name]) === null)
     .map(([field]) => field);
@@ -113,7 +124,9 @@ export function unreadable(values: IValues): { readonly durations: string[]; rea
   const numbers = (['priority', 'retries', 'catchUpLimit'] as const)
     .filter(name => values[name].trim() !== '' && !/^-?\d+$/.test(values[name].trim()))
     .map(name => (name === 'catchUpLimit' ? 'catch_up_limit' : name));
-  return { durations, numbers };
+  const sizes = values.memory.trim() !== '' && parseBytes(values.memory) === null ? ['memory'] : [];
+  const references = Object.entries(givenSecrets(values)).flatMap(([name, text]) => (isReference(text) ? [] : [`secrets.${name}`]));
+  return { durations, numbers, sizes, references };
 }
 
 /** The timing as typed; null while it cannot be one. */
@@ -136,15 +149,28 @@ function seconds(text: string): number | null {
   return text.trim() ? parseDuration(text) : null;
 }
 
+function givenSecrets(values: IValues): Record<string, string> {
+  const given = Object.entries(values.secrets).map(([name, text]) => [name, text.trim()] as const);
+  return Object.fromEntries(given.filter(([, text]) => text !== ''));
+}
+
+/** What can be said of a job's attempts, and of a schedule's. */
+type Options = Pick<
+  ScheduleChange,
+  'timeout' | 'cell_timeout' | 'deadline' | 'priority' | 'retries' | 'retry_delay' | 'memory' | 'secrets'
+>;
+
 /** Everything that can be said about how its jobs run, with the defaults. */
-function wholeOptions(values: IValues): Pick<ScheduleChange, 'timeout' | 'cell_timeout' | 'deadline' | 'priority' | 'retries' | 'retry_delay'> {
+function wholeOptions(values: IValues): Options {
   return {
     timeout: seconds(values.timeout),
     cell_timeout: seconds(values.cellTimeout),
     deadline: seconds(values.deadline),
     priority: Number(values.priority || 0),
     retries: Number(values.retries || 0),
-    retry_delay: seconds(values.retryDelay) ?? 30
+    retry_delay: seconds(values.retryDelay) ?? 30,
+    memory: values.memory.trim() ? parseBytes(values.memory) : null,
+    secrets: givenSecrets(values)
   };
 }
 
@@ -165,15 +191,18 @@ function differing<T extends object>(before: T, after: T): Partial<T> {
 }
 
 /** What is asked for: only what was given, so that the notebook's own settings hold for the rest. */
-export function specOf(path: string, schema: ParametersSchema, values: IValues): JobSpec | ScheduleSpec {
+export function specOf(path: string, schema: ParametersSchema, values: IValues): Spec {
   const plain = firstValues(schema, values.scheduled);
-  const parameters = changedFrom(schema, values.parameters);
+  const parameters = changedFrom(withoutSecrets(schema), values.parameters);
   const job: JobSpec = {
     notebook: path,
     ...(Object.keys(parameters).length > 0 ? { parameters } : {}),
     ...(values.name.trim() ? { name: values.name.trim() } : {}),
     ...differing(wholeOptions(plain), wholeOptions(values))
   };
+  if (!values.scheduled && sweeps(values)) {
+    return sweepSpecOf(job, schema, values.sweep);
+  }
   return values.scheduled
     ? { ...job, ...(timingOf(values) ?? { [values.kind]: null }), ...differing(wholePolicies(plain), wholePolicies(values)) }
     : job;
@@ -182,8 +211,8 @@ export function specOf(path: string, schema: ParametersSchema, values: IValues):
 /** What differs from the schedule as it was. */
 export function changeOf(schema: ParametersSchema, before: IValues, after: IValues): Partial<ScheduleChange> {
   const name = after.name.trim();
-  const was = changedFrom(schema, before.parameters);
-  const is = changedFrom(schema, after.parameters);
+  const was = changedFrom(withoutSecrets(schema), before.parameters);
+  const is = changedFrom(withoutSecrets(schema), after.parameters);
   const timing = timingOf(after);
   return {
     ...(name && name !== before.name ? { name } : {}),
@@ -194,7 +223,20 @@ export function changeOf(schema: ParametersSchema, before: IValues, after: IValu
   };
 }
 
+/** What a form can ask for. */
+export type Spec = JobSpec | ScheduleSpec | SweepSpec;
+
+/** True where some parameter has several values. */
+export function sweeps(values: IValues): boolean {
+  return Object.keys(values.sweep.over).length > 0;
+}
+
+/** True for what is asked of a sweep. */
+export function isSweepSpec(spec: Spec): spec is SweepSpec {
+  return 'space' in spec;
+}
+
 /** True for what is asked of a schedule. */
-export function isScheduleSpec(spec: JobSpec | ScheduleSpec): spec is ScheduleSpec {
+export function isScheduleSpec(spec: Spec): spec is ScheduleSpec {
   return 'cron' in spec || 'every' in spec || 'at' in spec;
 }

@@ -8,7 +8,7 @@ import { StateBadge } from '../../widgets/state';
 import { Ahead, RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
-import { shortId } from '../jobs';
+import { shortId } from '../jobs/words';
 import { type IEntry, markWord } from './entries';
 
 interface IListProps {

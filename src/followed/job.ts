@@ -1,31 +1,17 @@
-/** What somebody looks at closely, live as long as they look: one job, one schedule. */
+/** One job with its executed notebook and its log, live as long as somebody looks. */
 
 import type * as nbformat from '@jupyterlab/nbformat';
 import type { IDisposable } from '@lumino/disposable';
-import type { ISignal } from '@lumino/signaling';
-import type { Api } from './api';
-import { Resource } from './resource';
-import { ENDED_JOB_STATES, type Job, type JobLog, type Schedule } from './types';
-import type { Watching } from './watching';
+import type { Api } from '../api';
+import { Resource } from '../resource';
+import { ENDED_JOB_STATES, type Job, type JobLog } from '../types';
+import type { Watching } from '../watching';
 
 /** A job with its executed notebook, while somebody looks at it. */
 export interface IJobView {
   readonly job: Resource<Job>;
   readonly notebook: Resource<nbformat.INotebookContent>;
   readonly log: Resource<JobLog>;
-}
-
-/** A schedule with its difference, while somebody looks at it. */
-export interface IScheduleView {
-  readonly schedule: Resource<Schedule>;
-  /** What was edited in the notebook since, as a unified diff. */
-  readonly difference: Resource<string>;
-}
-
-/** A job that changed its state, for those who tell people. */
-export interface IJobMove {
-  readonly job: Job;
-  readonly from: Job['state'] | null;
 }
 
 /** A job, its notebook and its log, live until disposed. */
@@ -61,34 +47,6 @@ export function watchJob(api: Api, watching: Watching, id: string): IJobView & I
     },
     get isDisposed() {
       return job.isDisposed;
-    }
-  };
-}
-
-/** A schedule and how its notebook was edited since, live until disposed; `saved` says that this page saved a file. */
-export function watchSchedule(
-  api: Api,
-  watching: Watching,
-  saved: ISignal<unknown, void>,
-  id: string
-): IScheduleView & IDisposable {
-  const schedule = watching.add(['schedules'], id, new Resource(signal => api.schedules.get(id, signal)));
-  const difference = watching.add(['schedules'], id, new Resource(signal => api.schedules.difference(id, signal)));
-  const look = (): void => {
-    schedule.invalidate();
-    difference.invalidate();
-  };
-  saved.connect(look);
-  return {
-    schedule,
-    difference,
-    dispose: () => {
-      saved.disconnect(look);
-      schedule.dispose();
-      difference.dispose();
-    },
-    get isDisposed() {
-      return schedule.isDisposed;
     }
   };
 }

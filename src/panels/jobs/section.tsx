@@ -1,24 +1,29 @@
 /** The section Jobs: what runs, what waits, how the last ones ended. */
 
-import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { ended } from '../model';
-import { CommandIDs } from '../tokens';
-import type { Job, Page } from '../types';
-import { Empty } from '../widgets/feedback';
-import { duration, number } from '../widgets/format';
-import { Progress } from '../widgets/parts';
-import { StateIcon, stateTone, stateWord } from '../widgets/state';
-import { Elapsed, RelativeTime } from '../widgets/time';
-import { useTrans } from '../widgets/trans';
-import { CommandButton, type IPanelContext, Show, usePanel } from './context';
-import { Waiting } from './queue';
-import { NextScheduled } from './schedules/next';
-import { Section } from './section';
+import { ended } from '../../model';
+import { CommandIDs } from '../../tokens';
+import type { Job, Page, Sweep } from '../../types';
+import { Empty } from '../../widgets/feedback';
+import { Progress } from '../../widgets/parts';
+import { StateIcon, stateTone, stateWord } from '../../widgets/state';
+import { Elapsed, RelativeTime } from '../../widgets/time';
+import { useTrans } from '../../widgets/trans';
+import { CommandButton, type IPanelContext, Show, usePanel, useResource } from '../context';
+import { Waiting } from '../queue';
+import { NextScheduled } from '../schedules/next';
+import { Section } from '../section';
+import { SweepRow } from '../sweep/row';
+import { jobHeadline, shortId } from './words';
 
 export class JobsSection extends Section {
   constructor(context: IPanelContext) {
-    super(context, { name: 'jobs', label: context.trans.__('Jobs') });
+    const { trans } = context;
+    super(context, {
+      name: 'jobs',
+      label: trans.__('Jobs'),
+      opens: { command: CommandIDs.openJobs, label: trans.__('Open all jobs and sweeps') }
+    });
     this.follow(context.model.jobs);
   }
 
@@ -33,8 +38,10 @@ export class JobsSection extends Section {
   }
 
   demand(): void {
-    this.context.model.jobs.demand();
-    this.context.model.schedules.demand();
+    const { model } = this.context;
+    model.jobs.demand();
+    model.sweeps.demand();
+    model.schedules.demand();
   }
 
   protected content(): JSX.Element {
@@ -47,9 +54,33 @@ export class JobsSection extends Section {
   }
 }
 
+type Line = { readonly time: number; readonly job: Job } | { readonly time: number; readonly sweep: Sweep };
+
+/** Jobs, the newest first; those of a sweep that is listed are one line together. */
+function linesOf(jobs: ReadonlyArray<Job>, sweeps: ReadonlyArray<Sweep>): Line[] {
+  const listed = new Map(sweeps.map(sweep => [sweep.id, sweep]));
+  const shown = new Set(sweeps.filter(sweep => sweep.state === 'running').map(sweep => sweep.id));
+  const lines: Line[] = [];
+  for (const job of jobs) {
+    if (job.sweep_id !== null && listed.has(job.sweep_id)) {
+      shown.add(job.sweep_id);
+    } else {
+      lines.push({ time: Date.parse(job.submitted_at), job });
+    }
+  }
+  for (const id of shown) {
+    const sweep = listed.get(id);
+    if (sweep) {
+      lines.push({ time: Date.parse(sweep.created_at), sweep });
+    }
+  }
+  return lines.sort((one, other) => other.time - one.time);
+}
+
 function JobList(props: { readonly page: Page<Job> }): JSX.Element {
   const trans = useTrans();
-  const { commands } = usePanel();
+  const { commands, model } = usePanel();
+  const sweeps = useResource(model.sweeps).data?.items ?? [];
   if (props.page.items.length === 0) {
     return (
       <Empty title={trans.__('No jobs yet. A job runs a notebook from top to bottom, and goes on when you leave.')}>
@@ -64,9 +95,9 @@ function JobList(props: { readonly page: Page<Job> }): JSX.Element {
   return (
     <>
       <ul className="jp-mlplat-list" aria-label={trans.__('Jobs')}>
-        {props.page.items.map(job => (
-          <JobRow key={job.id} job={job} />
-        ))}
+        {linesOf(props.page.items, sweeps).map(line =>
+          'job' in line ? <JobRow key={line.job.id} job={line.job} /> : <SweepRow key={`sweep ${line.sweep.id}`} sweep={line.sweep} />
+        )}
       </ul>
       {props.page.next !== null && <CommandButton command={CommandIDs.moreJobs} />}
     </>
@@ -113,24 +144,30 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
   );
 }
 
+/** How far the cells of a job are. */
+export function CellProgress({ job }: { readonly job: Job }): JSX.Element {
+  const trans = useTrans();
+  return (
+    <>
+      <Progress
+        value={job.cells_done}
+        of={job.cells_total}
+        label={trans.__('%1 of %2 cells of %3', job.cells_done, job.cells_total, job.name)}
+      />
+      <span>
+        {job.cells_done}/{job.cells_total}
+      </span>
+    </>
+  );
+}
+
 function JobDetail(props: { readonly job: Job }): JSX.Element | null {
   const { job } = props;
   const trans = useTrans();
   if (job.state === 'running' || job.state === 'starting') {
     return (
       <>
-        {job.cells_total > 0 && (
-          <>
-            <Progress
-              value={job.cells_done}
-              of={job.cells_total}
-              label={trans.__('%1 of %2 cells of %3', job.cells_done, job.cells_total, job.name)}
-            />
-            <span>
-              {job.cells_done}/{job.cells_total}
-            </span>
-          </>
-        )}
+        {job.cells_total > 0 && <CellProgress job={job} />}
         {job.started_at && <Elapsed since={job.started_at} />}
       </>
     );
@@ -146,65 +183,4 @@ function JobDetail(props: { readonly job: Job }): JSX.Element | null {
       )}
     </>
   );
-}
-
-/** "#41" for the short ids that people can say; nothing for long ones. */
-export function shortId(id: string): string {
-  return id.length <= 8 ? `#${id}` : '';
-}
-
-/** What matters most about a job that has ended: its metric, or what went wrong. */
-export function jobHeadline(job: Job, trans: TranslationBundle): string {
-  if (job.state === 'failed' || job.state === 'lost') {
-    return (job.message ?? reasonWords(job, trans)).split('\n')[0];
-  }
-  return Object.entries(job.metric)
-    .map(([name, value]) => `${name} ${number(value)}`)
-    .join(' · ');
-}
-
-/** The reason of a job in words. */
-export function reasonWords(job: Pick<Job, 'reason' | 'timeout'>, trans: TranslationBundle): string {
-  switch (job.reason) {
-    case 'cell_error':
-      return trans.__('A cell raised an error.');
-    case 'kernel_died':
-      return trans.__('The kernel died.');
-    case 'out_of_memory':
-      return trans.__('It ran out of memory.');
-    case 'timeout':
-      return job.timeout ? trans.__('It took longer than %1.', duration(job.timeout)) : trans.__('It took too long.');
-    case 'deadline':
-      return trans.__('Its deadline passed.');
-    case 'cancelled':
-      return trans.__('It was cancelled.');
-    case 'replaced':
-      return trans.__('A newer one replaced it.');
-    case 'preempted':
-      return trans.__('Something more important took its place.');
-    case 'pruned':
-      return trans.__('It was pruned as not promising.');
-    case 'worker_lost':
-      return trans.__('The process that ran it disappeared.');
-    case 'bad_input':
-      return trans.__('Its input could not be used.');
-    case 'backend_unavailable':
-      return trans.__('No backend could run it.');
-    case null:
-      return '';
-  }
-}
-
-/**
- * A job's notebook relative to the server's root, as `POST /jobs` takes it; null when it is outside.
- * `root` may be written with a leading "~", as the page's configuration does.
- */
-export function relativeNotebook(notebook: string, root: string): string | null {
-  const clean = root.replace(/\/+$/, '');
-  if (clean.startsWith('~')) {
-    const tail = `${clean.slice(1)}/`;
-    const home = /^(\/root|\/home\/[^/]+|\/Users\/[^/]+)(?=\/)/.exec(notebook)?.[0];
-    return home !== undefined && notebook.startsWith(home + tail) ? notebook.slice(home.length + tail.length) : null;
-  }
-  return notebook.startsWith(`${clean}/`) ? notebook.slice(clean.length + 1) : null;
 }
