@@ -13,15 +13,41 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .api import deployments, drift, features, gpus, jobs, runs, schedules, status
+    from .api import status
+    from .api.deployments import deployments
+    from .api.drift import drift
+    from .api.features import features
+    from .api.gpus import gpus
+    from .api.jobs import jobs
+    from .api.pipelines import pipelines
+    from .api.runs import runs
+    from .api.schedules import schedules
+    from .api.sweeps import sweeps
     from .platform import Platform
+    from .results import set_result
     from .services.features import FeatureView
 
     __version__: str
 
-__all__ = ["FeatureView", "Platform", "deployments", "drift", "features", "gpus", "jobs", "runs", "schedules", "status"]
+__all__ = [
+    "FeatureView",
+    "Platform",
+    "deployments",
+    "drift",
+    "features",
+    "gpus",
+    "jobs",
+    "pipelines",
+    "runs",
+    "schedules",
+    "set_result",
+    "status",
+    "sweeps",
+]
 
-_API = frozenset({"deployments", "drift", "features", "gpus", "jobs", "runs", "schedules", "status"})
+_API = frozenset(
+    {"deployments", "drift", "features", "gpus", "jobs", "pipelines", "runs", "schedules", "status", "sweeps"}
+)
 _LATER = frozenset(
     {"ResourceAllocator", "cluster", "log_artifact", "log_metric", "log_metrics", "log_param", "log_params"}
 )
@@ -32,6 +58,10 @@ def __getattr__(name: str) -> Any:
         from . import api
 
         return getattr(api, name)
+    if name == "set_result":
+        from .results import set_result
+
+        return set_result
     if name == "Platform":
         from .platform import Platform
 

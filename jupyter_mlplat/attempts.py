@@ -12,20 +12,37 @@ RUNNER_RECORD = "runner.json"
 EXIT_RECORD = "exit.json"
 """How it ended: the truth, written when no process of its tree is left."""
 
+RESULTS = "results.json"
+"""What the notebook left with `mlplat.set_result`."""
+
+ENVIRONMENT = "environment.json"
+"""The Python and the packages that it ran with."""
+
 OUTPUT = "output.ipynb"
 LOG = "log.txt"
 
 TOKEN_VARIABLE = "MLPLAT_ATTEMPT_TOKEN"
+RESULTS_VARIABLE = "MLPLAT_RESULTS"
 
 
 def write_atomically(path: Path, data: dict[str, object]) -> None:
     """Write JSON so that a reader sees all of it or none of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(data, file, allow_nan=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            json.dump(data, file, allow_nan=False)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def not_started(error: OSError) -> dict[str, object]:
+    """The exit record of an attempt whose folder cannot be written: nothing of it ran."""
+    what = f"the attempt could not be started: its folder cannot be written: {error.strerror}"
+    return {"state": "failed", "reason": "backend_unavailable", "message": what, "cells": None}
 
 
 def read_record(folder: Path, name: str) -> dict[str, object] | None:

@@ -49,7 +49,7 @@ class EngineLease:
         self.lost = threading.Event()
 
     def acquire(self) -> bool:
-        """Take the lease where nobody has it, its time is over, or its holder's process is gone."""
+        """Take the lease where nobody has it or its holder does not live: on this host only its process says so."""
         now = datetime.now(UTC)
         pid = os.getpid()
         values = {
@@ -69,7 +69,7 @@ class EngineLease:
                     transaction.connection.execute(insert(table).values(id=1, **values))
                     return True
                 holder = Holder(row["host"], row["pid"], row["pid_started"], row["since"], row["expires"])
-                if row["expires"] > now and holder.lives():
+                if holder.lives():
                     return False
                 taken = transaction.connection.execute(
                     update(table).where(table.c.id == 1, table.c.holder == row["holder"]).values(**values)

@@ -34,6 +34,7 @@ class Home:
                 self.jobs,
                 self.schedules,
                 self.sweeps,
+                self.pipelines,
                 self.features,
                 self.log,
                 self.run,
@@ -72,6 +73,11 @@ class Home:
     def sweeps(self) -> Path:
         """One folder per sweep: the notebook that runs, and Optuna's journal."""
         return self.root / "sweeps"
+
+    @property
+    def pipelines(self) -> Path:
+        """One folder per pipeline: the notebook of each node."""
+        return self.root / "pipelines"
 
     @property
     def features(self) -> Path:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from .api import platform
+from .attempts import RESULTS_VARIABLE
 from .commands import GRAMMAR, SHOWN
 from .commands.blocks import Block, to_html, to_text
 from .commands.grammar import Call, Command, argument
@@ -27,7 +28,6 @@ from .notebook_progress import NotebookReporter
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-MODELS = "jupyter_mlplat.models"
 ASSIGNED = re.compile(r".*=\s*%mlplat\b")
 TERMINAL_ONLY = frozenset({"scheduler"})
 
@@ -37,6 +37,12 @@ CELL_RUN = Command(
         argument("--name", metavar="N", help="the run's name"),
         argument("--experiment", metavar="E", help="the experiment; the active one by default"),
     ),
+)  # fmt: skip
+
+
+CHECKPOINT = Command(
+    "", "checkpoint", "a retry of the job goes on behind this cell", lambda call: None, lambda value: [],
+    (argument("names", nargs="*", metavar="NAME", help="the variables to save; all of them by default"),),
 )  # fmt: skip
 
 
@@ -61,9 +67,11 @@ def unload(ipython: InteractiveShell) -> None:
 
 def _register(ipython: InteractiveShell, name: str, show: Callable[[Any], list[Block]]) -> None:
     formatters = ipython.display_formatter.formatters
-    formatters["text/html"].for_type_by_name(MODELS, name, lambda value: to_html(show(value)))
+    module, _, kind = name.partition(".")
+    module = f"jupyter_mlplat.models.{module}"
+    formatters["text/html"].for_type_by_name(module, kind, lambda value: to_html(show(value)))
     formatters["text/plain"].for_type_by_name(
-        MODELS, name, lambda value, printer, cycle: printer.text(to_text(show(value)).rstrip("\n"))
+        module, kind, lambda value, printer, cycle: printer.text(to_text(show(value)).rstrip("\n"))
     )
 
 
@@ -123,6 +131,12 @@ class MLPlatMagics(Magics):  # type: ignore[misc]
             raise readable(error) from None
 
     def _line(self, words: list[str]) -> Any:
+        if words[:1] == [CHECKPOINT.verb]:
+            wish = GRAMMAR.parse_command(CHECKPOINT, list(words[1:]), program="%mlplat checkpoint")
+            if not isinstance(wish, str):
+                return self._checkpoint([name for word in wish[1].names for name in word.split(",") if name])
+            print(wish.rstrip("\n"))  # noqa: T201 - a help text is what was asked for
+            return None
         parsed = GRAMMAR.parse(words)
         if isinstance(parsed, str):
             print(parsed.rstrip("\n"))  # noqa: T201 - a help text is what was asked for
@@ -138,6 +152,14 @@ class MLPlatMagics(Magics):  # type: ignore[misc]
         if args.json:
             return plain(value)
         return presented(value, command.show)
+
+    def _checkpoint(self, names: list[str]) -> None:
+        """`%mlplat checkpoint df model`: the runner saves the variables once the cell has ended."""
+        for name in names:
+            if name not in self.shell.user_ns:
+                raise Invalid(f"there is no variable {name}", hint="name variables that the notebook has set")
+        if RESULTS_VARIABLE not in os.environ:
+            print("a checkpoint is kept when the notebook runs as a job")  # noqa: T201 - it is for the notebook
 
 
 def presented(value: Any, show: Callable[[Any], list[Block]]) -> Any:
@@ -219,7 +241,7 @@ def complete(shell: Any, event: Any) -> list[str]:
     words = before.split()
     unfinished = words.pop() if words and not before[-1:].isspace() else ""
     if not words:
-        found = [*GRAMMAR.nouns, *GRAMMAR.verbs("")]
+        found = [*GRAMMAR.nouns, *GRAMMAR.verbs(""), CHECKPOINT.verb]
     elif len(words) == 1 and words[0] in GRAMMAR.nouns:
         found = GRAMMAR.verbs(words[0])
     else:

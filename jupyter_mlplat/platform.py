@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from traitlets import Dict, Float, Integer, Unicode, validate
+from traitlets import Dict, Float, Integer, List, Unicode, validate
 from traitlets.config import Config, LoggingConfigurable
 
 from .errors import Invalid, Unavailable
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from .services.drift import DriftService
     from .services.features import FeaturesService
     from .services.gpus import GPUsService
-    from .services.jobs import JobsService, SchedulesService, SweepsService
+    from .services.jobs import Changes, JobsService, PipelinesService, SchedulesService, SweepsService
+    from .services.jobs.notices import Channels
     from .services.runs import RunsService
     from .store import Store
 
@@ -67,6 +68,31 @@ class Platform(LoggingConfigurable):
     )
     idle_seconds = Float(600.0, help="The engine leaves after this many seconds with nothing to do.").tag(config=True)
     groups = Dict(help="Group name -> list of users.").tag(config=True)
+    smtp_url = Unicode(help="Where mail goes out: smtp://user@host:587 (with STARTTLS) or smtps://user@host:465.").tag(
+        config=True
+    )
+    smtp_password = Unicode(help="Where the mail server's password is: env:NAME or file:PATH.").tag(config=True)
+    mail_from = Unicode(help="The sender of mail. Default: the user of smtp_url, where that is an address.").tag(
+        config=True
+    )
+    notify_targets = Dict(
+        help="Name -> target of notices, for --notify @NAME: mailto:ADDRESS, a webhook's address, or env:NAME or "
+        "file:PATH that holds one."
+    ).tag(config=True)
+    notify_hosts = List(
+        Unicode(),
+        help="Hosts of webhooks that need not be on the public Internet, as host or host:port. Whoever submits a job "
+        "can send requests to them.",
+    ).tag(config=True)
+    keep_jobs_days = Float(
+        0.0, min=0.0, help="The engine deletes jobs that ended more than so many days ago; 0 keeps them for ever."
+    ).tag(config=True)
+    keep_jobs = Integer(
+        0,
+        min=0,
+        help="The engine deletes jobs but for so many of the newest of each notebook; 0 keeps all. With keep_jobs_days "
+        "only those are deleted that neither keeps.",
+    ).tag(config=True)
 
     @classmethod
     def load(cls, config: Config | None = None) -> Platform:
@@ -163,7 +189,34 @@ class Platform(LoggingConfigurable):
     def jobs(self) -> JobsService:
         from .services.jobs import JobsService
 
-        return JobsService(self.store, self.home, self.clock, self.wake_engine, backend=self.backend, slots=self.slots)
+        return JobsService(
+            self.store,
+            self.home,
+            self.clock,
+            self.wake_engine,
+            backend=self.backend,
+            slots=self.slots,
+            channels=self.channels,
+        )
+
+    @cached_property
+    def channels(self) -> Channels:
+        """How notices get out."""
+        from .services.jobs.notices import Channels
+
+        return Channels(
+            smtp_url=self.smtp_url,
+            smtp_password=self.smtp_password,
+            mail_from=self.mail_from,
+            named={str(name).removeprefix("@"): str(target) for name, target in self.notify_targets.items()},
+            hosts=frozenset(self.notify_hosts),
+        )
+
+    @cached_property
+    def changes(self) -> Changes:
+        from .services.jobs import Changes
+
+        return Changes(self.store, self.runs.get)
 
     @cached_property
     def schedules(self) -> SchedulesService:
@@ -176,6 +229,12 @@ class Platform(LoggingConfigurable):
         from .services.jobs import SweepsService
 
         return SweepsService(self.store, self.home, self.clock, self.jobs, self.wake_engine)
+
+    @cached_property
+    def pipelines(self) -> PipelinesService:
+        from .services.jobs import PipelinesService
+
+        return PipelinesService(self.store, self.home, self.clock, self.jobs, self.wake_engine)
 
     @cached_property
     def deployments(self) -> DeploymentsService:

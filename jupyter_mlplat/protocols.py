@@ -23,6 +23,8 @@ class Attempt:
     `memory_limit` (bytes) is for the kernel and all that it starts, together; `max_cell_output` and
     `max_output` (bytes) bound what one cell and all cells may leave in the notebook. `secrets` names
     parameters and where the host that runs the attempt finds their values: `env:VARIABLE` or `file:PATH`.
+    `checkpoints` is the folder in which the attempt leaves its own, on the engine's host only; `resume_from`
+    are folders with those of earlier attempts.
     """
 
     job_id: str
@@ -39,6 +41,8 @@ class Attempt:
     max_cell_output: int = 10 * 2**20
     max_output: int = 100 * 2**20
     secrets: dict[str, str] = field(default_factory=dict)
+    checkpoints: str | None = None
+    resume_from: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> str:

@@ -7,8 +7,11 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from ..attempts import write_atomically
 from ..home import Home
@@ -53,6 +56,15 @@ def _gpus() -> int:
         pynvml.nvmlShutdown()
 
 
+def _continue_workers() -> None:
+    """A worker that was stopped (SIGSTOP) would lose its attempts: it passes on that they are still wanted."""
+    for worker in psutil.Process().children():
+        with suppress(psutil.Error):
+            if worker.status() == psutil.STATUS_STOPPED:
+                logger.warning("worker %s was stopped: it goes on", worker.pid)
+                worker.resume()
+
+
 def main(arguments: list[str]) -> int:
     """Start the cluster, write its record, wait for the end: a signal, or nobody connected for two minutes."""
     home, threads = Home(Path(arguments[0])), int(arguments[1])
@@ -95,6 +107,7 @@ def main(arguments: list[str]) -> int:
         )
         lonely = 0.0
         while not ended.wait(5.0):
+            _continue_workers()
             others = [client for client in cluster.scheduler.clients if client.startswith("Client-mlplat")]
             busy = any(task.state == "processing" for task in list(cluster.scheduler.tasks.values()))
             lonely = 0.0 if others or busy else lonely + 5.0

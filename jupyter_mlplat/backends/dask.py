@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from traitlets import Unicode
 from traitlets.config import LoggingConfigurable
 
-from ..attempts import LOG, OUTPUT
 from ..errors import Invalid, Unavailable
 from ..home import Home
 from ..protocols import Attempt, Report
 from . import task
+from .travel import pack
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -104,7 +104,7 @@ class DaskBackend(LoggingConfigurable):
         from .. import __version__
 
         try:
-            workers = client.run(task.version, on_error="return")
+            workers = client.run(task.version, on_error="return", callback_timeout=CONNECT_S)
         except Exception as error:
             raise Unavailable(f"the Dask workers do not answer: {error}", hint="see the workers' logs") from error
         for worker, found in workers.items():
@@ -135,6 +135,7 @@ class DaskBackend(LoggingConfigurable):
         payload = asdict(attempt)
         if self.carries_files:
             payload["content"] = Path(attempt.notebook).read_text(encoding="utf-8")
+            payload["files"] = pack(Path(attempt.notebook), Path(attempt.cwd))
         name = f"{self.topic}-{attempt.key}"
         try:
             future = client.submit(
@@ -186,7 +187,7 @@ class DaskBackend(LoggingConfigurable):
                 return  # disconnected: whoever connects again adopts it
         if future.status == "finished":
             record = future.result()
-            for name, file in (("output", OUTPUT), ("log", LOG)):
+            for name, file in task.TRAVELLING:
                 text = record.pop(name, None)
                 if text is not None:
                     Path(attempt.folder).mkdir(parents=True, exist_ok=True)
@@ -221,8 +222,11 @@ class DaskBackend(LoggingConfigurable):
             return
         client = self._connected()
         try:
-            client.run(task.command, keys, order, on_error="ignore")
-        except (OSError, TimeoutError) as error:
+            client.run(task.command, keys, order, on_error="ignore", callback_timeout=CALL_S)
+        except TimeoutError:
+            # One worker is silent; the others have heard it, and all of them are told again.
+            self.log.warning("not every Dask worker answers")
+        except OSError as error:
             raise Unavailable(f"the Dask workers do not answer: {error}", hint="they are asked again") from error
 
     def close(self, *, stop: bool) -> None:

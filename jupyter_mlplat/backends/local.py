@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
 
 from traitlets import Float, Integer
@@ -80,6 +83,13 @@ class LocalBackend(DaskBackend):
         process.kill()
         process.wait()
         raise Unavailable("the local Dask cluster did not start", hint=f"its log is {self.home.log / 'cluster.log'}")
+
+    def acknowledge(self, keys: Collection[str]) -> None:
+        record = self._living()
+        if record is not None:
+            with suppress(ProcessLookupError):
+                os.kill(int(str(record["pid"])), signal.SIGCONT)  # a cluster that was stopped would lose its attempts
+        super().acknowledge(keys)
 
     def close(self, *, stop: bool) -> None:
         super().close(stop=stop)

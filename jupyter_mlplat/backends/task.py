@@ -9,17 +9,27 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from ..attempts import EXIT_RECORD, LOG, OUTPUT, RUNNER_RECORD, TOKEN_VARIABLE, read_record
-from ..processes import alive, host_id, kill_tree, sweep
+from ..attempts import ENVIRONMENT, EXIT_RECORD, LOG, OUTPUT, RUNNER_RECORD, TOKEN_VARIABLE, not_started, read_record
+from ..processes import alive, host_id, kill_tree, start_time, sweep
+from .travel import unpack
+
+LISTEN_S = 5.0
+TRAVELLING = (("output", OUTPUT), ("log", LOG), ("environment", ENVIRONMENT))
+"""What comes back with the record from another host, and the files that it becomes."""
+
+CONTINUE_S = 10.0
+GIVE_UP_S = 180.0
 
 _runners: dict[str, subprocess.Popen[bytes]] = {}
 _lock = threading.Lock()
@@ -29,7 +39,8 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
     """Run one attempt and return its exit record.
 
     `payload` is an `Attempt` as a dict. With `content` (the notebook's text) in it the attempt is not on
-    the engine's host: it runs in a folder of its own here, and the result carries `output` and `log`.
+    the engine's host: it runs in a folder of its own here, with the `files` that travelled with it, and the result
+    carries what `TRAVELLING` names.
     """
     from distributed import get_worker
 
@@ -38,17 +49,21 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
     def tell(report: dict[str, Any]) -> None:
         worker.log_event(topic, report)
 
-    content = payload.pop("content", None)
+    content, files = payload.pop("content", None), payload.pop("files", {})
     if content is None:
         return _attempt(payload, tell)
     folder = tempfile.mkdtemp(prefix="mlplat-")
     try:
-        notebook = Path(folder) / "submitted.ipynb"
+        own, work = Path(folder) / "attempt", Path(folder) / "work"
+        own.mkdir()
+        work.mkdir()
+        notebook = own / "submitted.ipynb"
+        unpack(files, work)
         notebook.write_text(content, encoding="utf-8")
-        payload.update(notebook=str(notebook), folder=folder, cwd=folder)
+        payload.update(notebook=str(notebook), folder=str(own), cwd=str(work), checkpoints=None)
         record = _attempt(payload, tell)
-        for name, file in (("output", OUTPUT), ("log", LOG)):
-            path = Path(folder) / file
+        for name, file in TRAVELLING:
+            path = own / file
             record[name] = path.read_text(encoding="utf-8") if path.exists() else None
         return record
     finally:
@@ -61,9 +76,13 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
     if read_record(folder, RUNNER_RECORD) is not None:
         # Dask runs a task again when its worker died; an attempt runs once.
         return settle(folder, key)
-    folder.mkdir(parents=True, exist_ok=True)
     token = token_hex(16)
-    with open(folder / "runner.log", "ab") as errors:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        errors = open(folder / "runner.log", "ab")  # noqa: SIM115 - closed below, once the runner has it
+    except OSError as error:
+        return not_started(error)
+    with errors:
         runner = subprocess.Popen(
             [sys.executable, "-m", "jupyter_mlplat.runner"],
             stdin=subprocess.PIPE,
@@ -80,8 +99,10 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
     with _lock:
         _runners[key] = runner
     record: dict[str, Any] | None = None
+    silence = _Silence(runner)
     try:
         for line in runner.stdout:
+            silence.broken()
             report = json.loads(line)
             if report["kind"] == "ended":
                 record = report["data"]
@@ -92,9 +113,47 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
             _runners.pop(key, None)
         runner.stdin.close()
         runner.wait()
+        silence.end()
         runner.stdout.close()
         sweep(TOKEN_VARIABLE, token)
-    return record or read_record(folder, EXIT_RECORD) or _lost(key, f"its runner ended ({runner.returncode})")
+    return (
+        record
+        or read_record(folder, EXIT_RECORD)
+        or _lost(key, silence.why or f"its runner ended ({runner.returncode})")
+    )
+
+
+class _Silence:
+    """Watches a runner that says something every 3 s: one that was stopped (SIGSTOP) would hold up its job for ever.
+
+    After `CONTINUE_S` it is continued, which does nothing to one that runs; after `GIVE_UP_S` its tree is killed.
+    """
+
+    def __init__(self, runner: subprocess.Popen[bytes]) -> None:
+        self.why: str | None = None
+        self._runner = runner
+        self._started = start_time(runner.pid)
+        self._heard = time.monotonic()
+        self._ended = threading.Event()
+        threading.Thread(target=self._watch, name="silence", daemon=True).start()
+
+    def broken(self) -> None:
+        """It said something."""
+        self._heard = time.monotonic()
+
+    def end(self) -> None:
+        """It has ended."""
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(LISTEN_S):
+            silent = time.monotonic() - self._heard
+            if silent > GIVE_UP_S and self._started is not None:
+                self.why = f"its runner said nothing for {silent:.0f} s"
+                kill_tree(self._runner.pid, self._started)
+                return
+            if silent > CONTINUE_S:
+                self._runner.send_signal(signal.SIGCONT)
 
 
 def settle(folder: Path, key: str) -> dict[str, Any]:
@@ -129,6 +188,8 @@ def command(keys: list[str], order: str) -> list[str]:
         try:
             runner.stdin.write(json.dumps({order: True}).encode() + b"\n")
             runner.stdin.flush()
+            if order == "cancel":
+                runner.send_signal(signal.SIGCONT)
             told.append(key)
         except (OSError, ValueError):
             continue  # it is ending

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import deployments, drift, features, gpus, jobs, jobs_shown, models, runs, schedules, sweeps, whole
+from . import deployments, drift, features, gpus, jobs, jobs_shown, models, pipelines, runs, schedules, sweeps, whole
 from .blocks import Block
 from .grammar import Absent, Grammar
 
 ABSENT = Absent(
-    nouns=frozenset({"pipelines", "kernels"}),
+    nouns=frozenset({"kernels"}),
     verbs={
         "runs": frozenset({"compare", "diff"}),
         "models": frozenset({"alias", "promote"}),
@@ -20,7 +20,7 @@ ABSENT = Absent(
         "gpus": frozenset({"acquire", "release"}),
     },
     options={
-        "jobs run": frozenset({"--gpus", "--gpu-memory", "--notify"}),
+        "jobs run": frozenset({"--gpus", "--gpu-memory"}),
     },
 )
 """What the public contract names and a later version brings."""
@@ -31,6 +31,7 @@ GRAMMAR = Grammar(
         *jobs.COMMANDS,
         *schedules.COMMANDS,
         *sweeps.COMMANDS,
+        *pipelines.COMMANDS,
         *runs.COMMANDS,
         *models.COMMANDS,
         *deployments.COMMANDS,
@@ -42,17 +43,18 @@ GRAMMAR = Grammar(
 )
 
 SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
-    "Job": jobs_shown.show_job,
-    "Schedule": schedules.show_schedule,
-    "Sweep": sweeps.show_sweep,
-    "JobLog": jobs_shown.show_log,
-    "Run": runs.show_run,
-    "RunDetail": runs.show_run,
-    "RegisteredModel": models.show_model,
-    "Deployment": deployments.show_deployment,
-    "FeatureView": features.show_view,
-    "DriftReport": drift.show_report,
-    "GPUs": gpus.show_gpus,
-    "Status": whole.show_status,
+    "jobs.Job": jobs_shown.show_job,
+    "schedules.Schedule": schedules.show_schedule,
+    "sweeps.Sweep": sweeps.show_sweep,
+    "pipelines.Pipeline": pipelines.show_pipeline,
+    "jobs.JobLog": jobs_shown.show_log,
+    "runs.Run": runs.show_run,
+    "runs.RunDetail": runs.show_run,
+    "runs.RegisteredModel": models.show_model,
+    "deployments.Deployment": deployments.show_deployment,
+    "features.FeatureView": features.show_view,
+    "drift.DriftReport": drift.show_report,
+    "gpus.GPUs": gpus.show_gpus,
+    "platform.Status": whole.show_status,
 }
-"""How one thing of each model looks, by the name of its class."""
+"""How one thing of each model looks, by the module in `models` and the name of its class."""

@@ -18,6 +18,7 @@ COLOURS = {
     "failed": "31", "lost": "31", "error": "31", "timeout": "31", "kernel_died": "31", "FAILED": "31", "drifted": "31",
     "degraded": "33", "no": "33",
     "cancelled": "90", "skipped": "90", "stopped": "90", "not_run": "90", "KILLED": "90", "queued": "90",
+    "waiting": "90",
 }  # fmt: skip
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Conflict, Invalid
+from ..errors import Invalid
 from .grammar import Call, Command, Stopped, argument
 from .interrupts import noticing_interrupts
+from .jobs_changes import show_changes
 from .jobs_shown import (
     show_cells,
-    show_deleted,
     show_job,
     show_jobs,
     show_log,
@@ -22,16 +22,19 @@ from .jobs_shown import (
     show_schema,
     show_submitted,
 )
+from .notify import NOTIFY, wishes
+from .prune import ARGUMENTS as DELETE_ARGUMENTS
+from .prune import delete, show_deleted
 from .values import build, count, delay, existing_file, read_mapping, seconds, size, split_pair, words
 
 if TYPE_CHECKING:
-    from ..models import Job, JobLog, Page
+    from ..models import Job, JobChanges, JobLog, Page
 
 FOLLOW_S = 0.25
 
 JOB_ID = argument("id", metavar="ID", help="the job's id, as `jobs list` shows it")
 NOTEBOOK = argument("notebook", metavar="NB", help="path of the notebook")
-GIVEN = ("name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory")
+GIVEN = ("name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory", "resume")
 JOB_ARGUMENTS = (
     NOTEBOOK,
     argument("-p", "--parameter", action="append", metavar="NAME=VALUE", help="value of a parameter"),
@@ -48,6 +51,8 @@ JOB_ARGUMENTS = (
         "--secret", action="append", metavar="NAME=REF", help="a secret parameter: NAME=env:VAR or NAME=file:PATH"
     ),
     argument("--retry-on", action="append", metavar="REASON", help="retry on these reasons only"),
+    argument("--no-resume", dest="resume", action="store_false", default=None, help="retries use no checkpoint"),
+    NOTIFY,
 )
 """A notebook, and how it is run."""
 
@@ -78,6 +83,7 @@ def job_fields(call: Call) -> dict[str, Any]:
         "parameters": _parameters(call, notebook),
         "retry_on": words(args.retry_on),
         "secrets": secrets(call),
+        "notify": wishes(args.notify),
         **{name: getattr(args, name) for name in GIVEN},
     }
     return {name: value for name, value in fields.items() if value is not None}
@@ -157,6 +163,7 @@ def list_jobs(call: Call) -> Page[Job]:
         owner=owner,
         schedule=args.schedule,
         sweep=args.sweep,
+        pipeline=args.pipeline,
         name=args.name,
     )
 
@@ -166,19 +173,12 @@ def show(call: Call) -> Job:
 
 
 def retry(call: Call) -> Job:
-    job = call.platform.jobs.retry(call.args.id, owner=call.platform.user)
+    args = call.args
+    job = call.platform.jobs.retry(args.id, owner=call.platform.user, edited=args.edited, from_start=args.from_start)
     if call.args.wait or call.args.stream:
         call.report.note(f"job {job.id} is {job.state}")
         return follow(call, job.id, stream=call.args.stream)
     return job
-
-
-def delete(call: Call) -> Job:
-    job = call.platform.jobs.get(call.args.id)
-    question = f"Delete job {job.id} ({job.name})? Its record, output and log are lost; its MLflow run stays."
-    if not call.args.yes and not call.report.confirm(question):
-        raise Conflict(f"job {job.id} was not deleted", hint="say yes, or give --yes")
-    return call.platform.jobs.delete(job.id)
 
 
 def cancel(call: Call) -> Job:
@@ -213,6 +213,12 @@ def cells(call: Call) -> dict[str, Any]:
 def output(call: Call) -> dict[str, Any]:
     args = call.args
     jobs = call.platform.jobs
+    if args.pdf and args.html:
+        raise Invalid("a page is either HTML or PDF", hint="give one of --html and --pdf")
+    if args.pdf:
+        if not args.to:
+            raise Invalid("a PDF goes into a file", hint="--to FILE.pdf", fields={"to": "is missing"})
+        return {"path": str(_save(args.to, jobs.pdf(args.id)))}
     if args.html:
         text = jobs.html(args.id)
         if not args.to:
@@ -222,6 +228,10 @@ def output(call: Call) -> dict[str, Any]:
     if not args.to:
         return {"path": str(path)}
     return {"path": str(_save(args.to, path))}
+
+
+def changes(call: Call) -> JobChanges:
+    return call.platform.changes.of(call.args.id)
 
 
 def _save(to: str, content: bytes | Path) -> Path:
@@ -275,6 +285,7 @@ COMMANDS = [
             argument("--state", metavar="STATE", help="only those in this state; several with commas between"),
             argument("--schedule", metavar="ID", help="only those of this schedule"),
             argument("--sweep", metavar="ID", help="only those of this sweep"),
+            argument("--pipeline", metavar="ID", help="only those of this pipeline"),
             argument("--name", metavar="TEXT", help="only those whose name has this in it"),
             argument("--mine", action="store_true", help="only your own"),
         ),
@@ -288,12 +299,17 @@ COMMANDS = [
         "jobs", "retry", "run an ended job once more, as a new job", retry, show_submitted,
         (
             JOB_ID,
+            argument("--edited", action="store_true", help="with the notebook as it is now, not as it was"),
+            argument("--from-start", action="store_true", help="not behind its last checkpoint"),
             argument("--wait", action="store_true", help="wait until it has ended; the exit status is the job's"),
             argument("--stream", action="store_true", help="wait, and copy the job's log to stderr as it grows"),
         ),
         job_outcome,
     ),
-    Command("jobs", "delete", "delete an ended job, its output and its log", delete, show_deleted, (JOB_ID,)),
+    Command(
+        "jobs", "delete", "delete ended jobs, their outputs and their logs", delete, show_deleted, DELETE_ARGUMENTS,
+        example="jupyter mlplat jobs delete --older-than 30d --keep 100 --state failed,lost --dry-run",
+    ),
     Command(
         "jobs", "logs", "what a job printed", logs, show_log,
         (JOB_ID, argument("--follow", action="store_true", help="go on until the job has ended")),
@@ -304,8 +320,12 @@ COMMANDS = [
         (
             JOB_ID,
             argument("--html", action="store_true", help="as an HTML page"),
+            argument("--pdf", action="store_true", help="as PDF; needs a Chromium browser or LaTeX"),
             argument("--to", metavar="FILE", help="write it to this file"),
         ),
+    ),
+    Command(
+        "jobs", "changes", "what changed since a notebook last succeeded", changes, show_changes, (JOB_ID,)
     ),
     Command(
         "jobs", "watch", "follow a job until it has ended", watch, show_job,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .blocks import Block, Bytes, Facts, Seconds, State, Table, Text, Value, written
+from .notify import notice_table, notify_words
 
 if TYPE_CHECKING:
     from ..models import AttemptRecord, Job, JobLog, Page
@@ -71,24 +72,40 @@ def show_job(job: Job) -> list[Block]:
         ("retry of", job.retry_of),
         ("schedule", job.schedule_id),
         ("due", job.scheduled_for),
+        ("sweep", job.sweep_id),
+        ("pipeline", job.pipeline_id),
+        ("node", job.node),
         ("cells", f"{job.cells_done} of {job.cells_total}" if job.cells_total else None),
         ("parameters", ", ".join(f"{name}={value!r}" for name, value in job.parameters.items()) or None),
+        ("results", ", ".join(f"{name}={value!r}" for name, value in job.results.items()) or None),
         ("submitted", job.submitted_at),
         ("took", took(job)),
         ("metric", metric(job)),
         ("run", job.run_id),
         ("owner", job.owner),
+        ("tells", notify_words(job.notify)),
         ("folder", job.folder),
     ]
+    if len(job.attempts) == 1:
+        facts.append(("checkpoint", job.attempts[0].note))
     blocks: list[Block] = [Facts(facts)]
     if job.cells and job.attempt:
         blocks += show_cells({"items": job.cells})
     if len(job.attempts) > 1:
         rows: list[list[Value]] = [
-            [one.number, State(one.state), one.claimed_at, _length(one), one.run_id, _last_line(one.message)]
+            [
+                one.number,
+                State(one.state),
+                one.claimed_at,
+                _length(one),
+                one.run_id,
+                _last_line(one.message or one.note),
+            ]
             for one in job.attempts
         ]
         blocks.append(Table(["attempt", "state", "began", "took", "run", "message"], rows))
+    if job.notices:
+        blocks.append(notice_table(job.notices))
     return blocks
 
 
@@ -104,10 +121,6 @@ def _length(one: AttemptRecord) -> Seconds | None:
 
 def _last_line(text: str | None) -> str:
     return (text or "").strip().rpartition("\n")[2]
-
-
-def show_deleted(job: Job) -> list[Block]:
-    return [Text(f"job {job.id} is deleted")]
 
 
 def show_submitted(job: Job) -> list[Block]:

@@ -13,6 +13,7 @@ from .blocks import Block, Facts, Seconds, State, Table, Text, Value, span
 from .grammar import Call, Command, argument
 from .jobs import JOB_ARGUMENTS, LISTING, NOTEBOOK, job_fields
 from .jobs_shown import show_submitted
+from .notify import notify_words
 from .values import build, count, existing_file, seconds
 
 if TYPE_CHECKING:
@@ -202,6 +203,7 @@ def show_schedule(one: Schedule) -> list[Block]:
         ("catch up", one.when.catch_up.value),
         ("max lateness", None if one.when.max_lateness is None else Seconds(one.when.max_lateness)),
         ("retries", one.options.retries or None),
+        ("tells", notify_words(one.options.notify)),
         ("owner", one.owner),
         ("revision", one.revision),
     ]

@@ -11,6 +11,7 @@ from .blocks import Block, Facts, State, Table, Value
 from .grammar import Call, Command, Stopped, argument
 from .interrupts import noticing_interrupts
 from .jobs import GIVEN, JOB_ARGUMENTS, LISTING, secrets
+from .notify import notify_words, wishes
 from .values import build, count, existing_file, read_mapping, split_pair, words
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def run(call: Call) -> Sweep:
         "seed": args.seed,
         "retry_on": words(args.retry_on),
         "secrets": secrets(call),
+        "notify": wishes(args.notify),
         **{name: getattr(args, name) for name in GIVEN},
     }
     spec = build(SweepSpec, **{name: value for name, value in fields.items() if value is not None})
@@ -178,6 +180,7 @@ def show_sweep(one: Sweep) -> list[Block]:
         ("at a time", one.parallel),
         ("best", _point(one.best)),
         ("owner", one.owner),
+        ("tells", notify_words(one.options.notify)),
     ]
     best = one.best.job_id if one.best else None
     rows: list[list[Value]] = [

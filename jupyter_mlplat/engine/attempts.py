@@ -41,6 +41,8 @@ class Attempts:
         self._retry_at = 0.0
         self._ours: dict[str, Claim] = {}
         self._starting: set[str] = set()
+        self._telling: set[str] = set()
+        self._given_back: dict[str, tuple[Claim, str]] = {}
         self._ending: dict[str, tuple[float, dict[str, Any], Future[dict[str, float]]]] = {}
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="start")
         self._messenger = ThreadPoolExecutor(1, thread_name_prefix="command")
@@ -49,7 +51,7 @@ class Attempts:
     @property
     def busy(self) -> bool:
         """True while an attempt is being started or ended."""
-        return bool(self._starting or self._ending)
+        return bool(self._starting or self._given_back or self._ending)
 
     # --- starting -------------------------------------------------------------------------------
 
@@ -57,13 +59,16 @@ class Attempts:
         """Take queued jobs and start them."""
         if not self._connect():
             return
-        for claim in self._jobs.claim(free, per_user=self._platform.max_parallel_jobs_per_user):
-            crashpoint("claimed")
-            self._ours[claim.key] = claim
-            self._starting.add(claim.key)
-            self._starter.submit(self._start_one, claim)
+        for _ in range(free):
+            # One by one: where the store is gone after some of them, those are on their way.
+            for claim in self._jobs.claim(1, per_user=self._platform.max_parallel_jobs_per_user):
+                crashpoint("claimed")
+                self._ours[claim.key] = claim
+                self._starting.add(claim.key)
+                self._starter.submit(self._start_one, claim)
 
     def _start_one(self, claim: Claim) -> None:
+        # What comes of it is written by the loop, which tries again where the store does not answer.
         backend = self._backend
         assert backend is not None
         try:
@@ -73,26 +78,34 @@ class Attempts:
         except Unavailable as error:
             logger.warning("job %s waits: %s", claim.row["id"], error.message)
             self._connected = False
-            self._recording.abandon(claim)
-            self._jobs.requeue(claim, f"waits: {error.message}")
-            self._ours.pop(claim.key, None)
+            self._given_back[claim.key] = (claim, f"waits: {error.message}")
         except MLPlatError as error:
             why = f"{error.message}: {error.hint}" if error.hint else error.message
-            self._jobs.fail(claim, Reason.BAD_INPUT, why)
-            self._ours.pop(claim.key, None)
+            self._could_not_start(claim, Reason.BAD_INPUT, why)
         except Exception as error:
             logger.exception("job %s could not be started", claim.row["id"])
             why = f"it could not be started: {type(error).__name__}: {error}"
-            self._jobs.fail(claim, Reason.BACKEND_UNAVAILABLE, why)
-            self._ours.pop(claim.key, None)
+            self._could_not_start(claim, Reason.BACKEND_UNAVAILABLE, why)
         finally:
             self._starting.discard(claim.key)
             self.inbox.put(None)
 
+    def _could_not_start(self, claim: Claim, reason: Reason, why: str) -> None:
+        record: dict[str, object] = {"state": JobState.FAILED.value, "reason": reason.value, "message": why}
+        self.inbox.put(Report(claim.key, "ended", record))
+
+    def _give_back(self) -> None:
+        """Queue again what could not be submitted."""
+        for key, (claim, why) in list(self._given_back.items()):
+            self._recording.abandon(claim)
+            self._jobs.requeue(claim, why)
+            self._ours.pop(key, None)
+            del self._given_back[key]
+
     def adopt(self) -> None:
         """Take over the attempts of an engine that is gone."""
         for claim in self._jobs.active():
-            if claim.key in self._ours or claim.key in self._ending or claim.key in self._starting:
+            if any(claim.key in known for known in (self._ours, self._starting, self._given_back, self._ending)):
                 continue
             if not self._connect():
                 return
@@ -120,7 +133,7 @@ class Attempts:
             pass
         living = [report for report in self._unwritten if report.kind not in ("ended", "lost")]
         if living:
-            self._jobs.record(living)  # where the store does not answer now, they are written with the next ones
+            self._record(living)  # where the store does not answer now, they are written with the next ones
         for report in self._unwritten:
             if report.kind in ("ended", "lost") and report.key not in self._ending:
                 record = {"state": "lost", "reason": "worker_lost", **report.data}
@@ -130,6 +143,7 @@ class Attempts:
 
     def settle(self) -> None:
         """Move ended attempts, with their metric where MLflow has answered, without it where it has not."""
+        self._give_back()
         for key, (since, record, closing) in list(self._ending.items()):
             if not closing.done() and time.monotonic() - since < RECORD_WITHIN_S:
                 continue
@@ -138,10 +152,29 @@ class Attempts:
             elif closing.done():
                 logger.warning("the run of job %s is not closed yet: %s", key, closing.exception())
             crashpoint("ending")
-            self._jobs.end(key, record)
+            self._end(key, record)
             crashpoint("ended")
             del self._ending[key]
             self._ours.pop(key, None)
+
+    def _record(self, reports: list[Report]) -> None:
+        try:
+            self._jobs.record(reports)
+        except Unavailable:
+            raise
+        except Exception:
+            # Not to be said again at every pass; what matters of it comes with the record of the end.
+            logger.exception("what runners said could not be written down")
+
+    def _end(self, key: str, record: dict[str, Any]) -> None:
+        try:
+            self._jobs.end(key, record)
+        except Unavailable:
+            raise
+        except Exception as error:
+            logger.exception("the record of attempt %s could not be written down", key)
+            why = f"its record could not be written down: {type(error).__name__}"
+            self._jobs.end(key, {"state": record["state"], "reason": record.get("reason"), "message": why})
 
     # --- what is said to runners ----------------------------------------------------------------
 
@@ -151,7 +184,10 @@ class Attempts:
         for claim in claims:
             if claim.row["state"] == JobState.QUEUED.value:
                 self._jobs.cancel_queued(claim)
-            elif self._backend is not None and claim.key not in self._ending and claim.key not in self._starting:
+            elif self._backend is not None and not any(
+                claim.key in known for known in (self._ending, self._starting, self._telling)
+            ):
+                self._telling.add(claim.key)
                 self._messenger.submit(self._tell, "cancel", claim.key)
 
     def acknowledge(self) -> None:
@@ -161,9 +197,9 @@ class Attempts:
 
     def _tell(self, order: str, key: str) -> None:
         backend = self._backend
-        if backend is None:
-            return
         try:
+            if backend is None:
+                return
             if order == "cancel":
                 backend.cancel(key)
             else:
@@ -171,6 +207,8 @@ class Attempts:
         except Unavailable as error:
             logger.warning("%s", error.message)
             self._connected = False
+        finally:
+            self._telling.discard(key)
 
     # --- the backend ----------------------------------------------------------------------------
 

@@ -10,10 +10,12 @@ import time
 from typing import TYPE_CHECKING
 
 from ..engine_lease import EngineLease
-from ..errors import MLPlatError, Unavailable
+from ..errors import MLPlatError
 from ..platform import Platform
-from ..services.jobs import DueSchedules, JobQueue, RunningSweeps
+from ..services.jobs import DueSchedules, JobQueue, RunningPipelines, RunningSweeps
+from ..store import Damaged
 from .attempts import Attempts
+from .beside import Telling, Tidying
 from .recording import Recording
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ LOOK_S = 1.0
 RENEW_S = 3.0
 ACKNOWLEDGE_S = 5.0
 SUPERVISE_S = 0.5
+SAY_AGAIN_S = 30.0
 
 
 class Engine:
@@ -38,8 +41,11 @@ class Engine:
         self.queue = JobQueue(store, clock)
         self._schedules = DueSchedules(store, home, clock, jobs)
         self._sweeps = RunningSweeps(store, home, clock, jobs)
+        self._pipelines = RunningPipelines(store, home, clock, jobs, platform.runs.job_metrics)
         self._recording = Recording(platform, self.queue)
         self._attempts = Attempts(platform, self.queue, self._recording)
+        self._telling = Telling(platform)
+        self._tidying = Tidying(platform)
         self._targets: dict[str, ServingTarget] = {}
         self._wanted_endpoints = 0
         self._sweeping = False
@@ -48,18 +54,24 @@ class Engine:
         self._left = threading.Event()
         self._released = threading.Event()
         self._leaving: str | None = None
+        self._said, self._said_at = "", 0.0
 
     def leave(self, jobs: str) -> None:
         """Stop soon; `jobs` is what becomes of running ones, `wait` or `cancel`. Safe in a signal handler."""
         self._leaving = self._leaving or jobs
 
     def run(self) -> str:
-        """Work until there is nothing left to do, somebody asks for the end, or the lease is lost; says which."""
-        for target in (self._renew, self._listen):
+        """Work until there is nothing left to do, somebody asks for the end, or the lease is lost; says which.
+
+        Raises `Damaged` where the store is.
+        """
+        for target in (self._renew, self._acknowledge, self._listen):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
         self._supervisor.start()
+        self._telling.start()
+        self._tidying.start()
         idle_since = time.monotonic()
-        acknowledged = looked = 0.0
+        looked = 0.0
         try:
             while not self.lease.lost.is_set():
                 moment = time.monotonic()
@@ -68,14 +80,14 @@ class Engine:
                     busy = self._work(look=moment - looked > LOOK_S)
                     if moment - looked > LOOK_S:
                         looked = moment
-                except Unavailable as error:
-                    logger.warning("%s", error.message)
+                except Damaged:
+                    raise
+                except Exception as error:  # noqa: BLE001 - whatever it was, the next pass may do better
+                    self._complain(error)
                     busy = True
                     time.sleep(0.5)
-                if moment - acknowledged > ACKNOWLEDGE_S:
-                    acknowledged = moment
-                    self._attempts.acknowledge()
-                if busy or self._sweeping or self._wanted_endpoints or not self._supervised.is_set():
+                beside = self._sweeping or self._telling.busy or self._wanted_endpoints
+                if busy or beside or not self._supervised.is_set():
                     idle_since = moment
                 if self._leaving is not None and not busy:
                     return "asked to stop"
@@ -89,6 +101,17 @@ class Engine:
             return "the lease is lost"
         finally:
             self._leave()
+
+    def _complain(self, error: Exception) -> None:
+        """Log what broke off a pass; the same again only after a while."""
+        said = error.message if isinstance(error, MLPlatError) else f"{type(error).__name__}: {error}"
+        if said == self._said and time.monotonic() - self._said_at < SAY_AGAIN_S:
+            return
+        self._said, self._said_at = said, time.monotonic()
+        if isinstance(error, MLPlatError):
+            logger.warning("%s (%s)", said, error.hint)
+        else:
+            logger.error("a pass broke off", exc_info=error)
 
     def _work(self, *, look: bool) -> bool:
         """One pass; True while there is something that has not ended or will be due. `look` is for what is rare."""
@@ -119,6 +142,11 @@ class Engine:
         while not self._released.wait(RENEW_S):
             self.lease.renew()
 
+    def _acknowledge(self) -> None:
+        # Not in the loop: it waits for the store, and an attempt can do without that for as long as it takes.
+        while not self._left.wait(ACKNOWLEDGE_S):
+            self._attempts.acknowledge()
+
     def _listen(self) -> None:
         """Turn every byte in the pipe into a look at the store."""
         pipe = self.platform.home.wake
@@ -142,12 +170,13 @@ class Engine:
     def _supervise(self) -> None:
         while not self._left.is_set():
             try:
-                self._sweeping = self._sweeps.advance()
+                graphs = self._pipelines.advance()
+                self._sweeping = self._sweeps.advance() or graphs
                 self._wanted_endpoints = self.platform.deployments.supervise(self._target)
             except MLPlatError as error:
                 logger.warning("%s", error.message)
             except Exception:
-                logger.exception("endpoints and sweeps could not be supervised")
+                logger.exception("endpoints, sweeps and pipelines could not be supervised")
             self._supervised.set()
             self._left.wait(SUPERVISE_S)
 
@@ -159,10 +188,12 @@ class Engine:
     def _leave(self) -> None:
         self._left.set()
         stopping = not self.lease.lost.is_set()
+        self._tidying.leave()
         self.platform.home.wake.unlink(missing_ok=True)
         self._attempts.finish(wait=stopping)
         self._recording.shutdown(wait=stopping)
         self._supervisor.join(timeout=30.0)
+        self._telling.leave(finish=stopping)
         if stopping and self._leaving is not None:
             self.platform.deployments.stop_all(self._target)
         if stopping:

@@ -34,6 +34,7 @@ from .jobs import (
     Pruned,
     PruneRequest,
     Reason,
+    RetryRequest,
     SecretReference,
 )
 from .notices import Notice, NoticeEvent, NoticeState, Notify
@@ -115,6 +116,7 @@ __all__ = [
     "Pruned",
     "RETRYABLE",
     "Reason",
+    "RetryRequest",
     "RegisteredModel",
     "Run",
     "RunDetail",

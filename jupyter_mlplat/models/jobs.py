@@ -208,6 +208,13 @@ class Job(Model):
     folder: str = Field(description="where its output, log and exit record are")
 
 
+class RetryRequest(Model):
+    """How an ended job runs once more."""
+
+    edited: bool = Field(False, description="the notebook as it is now, not as it was")
+    from_start: bool = Field(False, description="not from its last checkpoint")
+
+
 class PruneRequest(Model):
     """Which ended jobs to delete; all conditions count together, and the newest success of each notebook stays."""
 

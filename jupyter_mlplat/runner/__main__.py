@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ..attempts import LOG, RUNNER_RECORD, TOKEN_VARIABLE, write_atomically
+from ..attempts import LOG, RUNNER_RECORD, TOKEN_VARIABLE, not_started, write_atomically
 from ..crashpoint import crashpoint
 from ..models import Reason
 from ..processes import host_id, start_time
@@ -33,21 +33,26 @@ def main() -> int:
     fields: dict[str, Any] = json.loads(commands.readline())
     attempt = Attempt(**fields)
     folder = Path(attempt.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / LOG).touch()
     become_subreaper()
-    write_atomically(
-        folder / RUNNER_RECORD,
-        {
-            "key": attempt.key,
-            "pid": os.getpid(),
-            "started": start_time(os.getpid()),
-            "host": host_id(),
-            "token": os.environ.get(TOKEN_VARIABLE, ""),
-        },
-    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOG).touch()
+        write_atomically(
+            folder / RUNNER_RECORD,
+            {
+                "key": attempt.key,
+                "pid": os.getpid(),
+                "started": start_time(os.getpid()),
+                "host": host_id(),
+                "token": os.environ.get(TOKEN_VARIABLE, ""),
+            },
+        )
+        execution = Execution(attempt, stream)
+    except OSError as error:
+        stream.write(json.dumps({"key": attempt.key, "kind": "ended", "data": not_started(error)}).encode() + b"\n")
+        stream.flush()
+        return 1
     crashpoint("runner-began")
-    execution = Execution(attempt, stream)
     signal.signal(signal.SIGINT, lambda *_: None)  # a handler, unlike SIG_IGN, is not inherited by the kernel
     signal.signal(
         signal.SIGTERM,

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 
 from ..models import CellState, Reason
 from .capture import capturing
+from .checkpoints import SKIP_TAG
 from .record import Outcome
+from .resuming import resuming
 from .secrets import handed_over
 
-SKIP_TAG = "mlplat:skip-in-job"
 INJECTED_TAG = "injected-parameters"
 PARAMETERS_TAG = "parameters"
 ALIVE_S = 0.25
@@ -61,7 +62,7 @@ def client_class() -> Any:
     from nbclient.exceptions import CellExecutionComplete, CellExecutionError, CellTimeoutError, DeadKernelError
     from papermill.clientwrap import PapermillNotebookClient
 
-    class Client(capturing(PapermillNotebookClient)):  # type: ignore[misc]
+    class Client(resuming(capturing(PapermillNotebookClient))):  # type: ignore[misc]
         """Runs the cells one by one and says how each ended."""
 
         observer: Observer
@@ -116,6 +117,7 @@ def client_class() -> Any:
             """True while the kernel is alive and well at the end."""
             position_of_submitted = 0
             from_here = self._after_parameters()
+            behind = self._go_on()
             for position, cell in enumerate(self.nb.cells):
                 injected = self.shifted and INJECTED_TAG in cell.metadata.get("tags", [])
                 index = None if injected else position_of_submitted
@@ -129,10 +131,13 @@ def client_class() -> Any:
                     cell.metadata.papermill["status"] = self.nb_man.COMPLETED
                     self._ended(index, CellState.SKIPPED)
                     continue
-                if position >= from_here and not self._hand_over():
+                if position <= behind and self._not_again(cell, index):
+                    continue
+                if (position >= from_here or behind >= 0) and not self._hand_over():
                     return False
                 if not self._run(cell, position, index):
                     return self.observer.outcome.reason in (None, Reason.CELL_ERROR)
+                self._keep(position)
             return True
 
         def _run(self, cell: Any, position: int, index: int | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -14,11 +15,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, cast
 
-from ..attempts import OUTPUT
+from ..attempts import OUTPUT, RESULTS, RESULTS_VARIABLE
+from ..languages import canonical, language_of
 from ..models import CellState, Reason
 from ..protocols import Attempt
 from .cgroup import Cgroup
+from .checkpoints import Checkpoints, read_results
 from .client import INJECTED_TAG, plain
+from .environment import keep_environment
 from .memory import MemoryWatch
 from .output import in_words
 from .record import Outcome, Recorder
@@ -26,8 +30,11 @@ from .secrets import Redactor, Unresolvable, resolve
 from .tree import end_descendants, kill_descendants
 
 HEARTBEAT_S = 3.0
-INTERRUPT_S = 5.0
-TERMINATE_S = 5.0
+INTERRUPT_S = 4.0
+TERMINATE_S = 3.0
+"""With what it takes a cancel to come here, no process is left 10 s after it."""
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 UNUSED = ("rfc3987_syntax", "isoduration", "pyarrow")
 """What jsonschema and papermill import where it is there, at 0.1 to 1.3 s of every start; notebooks need none of it."""
@@ -45,6 +52,7 @@ class Execution:
         self.acknowledged = time.monotonic()
         self._kernel: subprocess.Popen[bytes] | None = None
         self.group: Cgroup | None = None
+        self._checkpoints: Checkpoints | None = None
         self._oom_kills = 0
         self._over: str | None = None
         self._stopping = threading.Event()
@@ -99,6 +107,11 @@ class Execution:
     def _finish(self) -> None:
         if self.group is not None and self.group.folder.name == self._group_name:
             self.group.remove()
+        self.recorder.results = read_results(self.folder / RESULTS)
+        if self._checkpoints is not None:
+            self.recorder.note = self._checkpoints.note
+            if self.outcome.reason is None:
+                self._checkpoints.forget()
         self.recorder.ended(self.outcome, self.memory.whole)
 
     def _execute(self) -> None:
@@ -109,18 +122,21 @@ class Execution:
         for name in UNUSED:
             sys.modules.setdefault(name, cast(ModuleType, None))
         os.environ.update(self.attempt.environment)
+        os.environ[RESULTS_VARIABLE] = str(self.folder / RESULTS)
         notebook = json.loads(Path(self.attempt.notebook).read_text(encoding="utf-8"))
         kernel = notebook.get("metadata", {}).get("kernelspec", {})
         name = kernel.get("name") or "python3"
         manager = self._start_kernel(name)  # it starts while we import
+        self._checkpoints = self._make_checkpoints()
         try:
+            self._refuse_another_language(notebook, str(manager.kernel_spec.language))
             import papermill
 
             papermill.execute_notebook(
                 _literal(self.attempt.notebook),
                 _literal(str(self.folder / OUTPUT)),
                 kernel_name=name,
-                language=kernel.get("language") or "python",
+                language=str(manager.kernel_spec.language),
                 parameters=self.attempt.parameters or None,
                 engine_name="mlplat",
                 cwd=self.attempt.cwd,
@@ -134,9 +150,35 @@ class Execution:
                 max_output=self.attempt.max_output,
                 secrets=values,
                 redactor=redactor,
+                checkpoints=self._checkpoints,
+                results=self.folder / RESULTS,
             )
         finally:
             manager.cleanup_connection_file()
+
+    def _refuse_another_language(self, notebook: dict[str, Any], spoken: str) -> None:
+        """Values were checked for the language that the notebook names: in another one they may be code."""
+        if self.attempt.parameters and canonical(spoken) != language_of(notebook):
+            named = language_of(notebook)
+            raise Unresolvable(f"the notebook says that it is in {named}, and its kernel speaks {spoken}")
+
+    def _make_checkpoints(self) -> Checkpoints | None:
+        if self.attempt.checkpoints is None:
+            return None
+        return Checkpoints(
+            Path(self.attempt.checkpoints),
+            [Path(one) for one in self.attempt.resume_from],
+            attempt=self.attempt.key,
+            output=self.folder / OUTPUT,
+            parameters=self.attempt.parameters,
+            secrets=self.attempt.secrets,
+        )
+
+    def _keep_environment(self, python: str) -> None:
+        try:
+            keep_environment(self.folder, python)
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
+            sys.stderr.write(f"what the kernel runs with is not known: {error}\n")
 
     def _start_kernel(self, name: str) -> Any:
         """The manager of a kernel whose process is there, in its group; it does not answer yet."""
@@ -151,6 +193,8 @@ class Execution:
         history = ["--HistoryManager.hist_file=:memory:"] if manager.ipykernel else []
         run_sync(manager.start_kernel)(extra_arguments=history, cwd=self.attempt.cwd)
         self._kernel = getattr(manager.provisioner, "process", None)
+        argv = manager.kernel_spec.argv
+        threading.Thread(target=self._keep_environment, args=(argv[0],), name="environment", daemon=True).start()
         self._limit_memory()
         threading.Thread(target=self.memory.run, args=(self._executed,), name="memory", daemon=True).start()
         return manager
@@ -192,6 +236,8 @@ class Execution:
             what = f"no kernel is called {error.name!r} on the host that ran it: choose another kernel in the notebook"
         elif isinstance(error, DeadKernelError) or self._over is not None:
             reason, what = self.death(self._kernel.poll() if self._kernel is not None else None)
+        elif isinstance(error, OSError) and error.errno in NO_SPACE:
+            reason, what = Reason.BACKEND_UNAVAILABLE, f"the host that ran it could not write: {error}"
         elif self.recorder.started_at is not None:
             what = f"the run broke off: {type(error).__name__}: {what}"
         if reason is Reason.KERNEL_DIED and self.recorder.started_at is None:
@@ -215,6 +261,7 @@ class Execution:
             for seconds in (0.5, INTERRUPT_S):
                 try:
                     os.kill(self._kernel.pid, signal.SIGINT)
+                    os.kill(self._kernel.pid, signal.SIGCONT)  # one that is stopped hears nothing
                 except OSError:
                     break
                 if self._executed.wait(seconds):

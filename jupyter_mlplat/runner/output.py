@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +146,7 @@ class Log:
         self._full = False
 
     def write(self, text: str) -> None:
-        """Add what the notebook printed, as far as it fits."""
+        """Add what the notebook printed, as far as it fits. A disk that is full ends no job for its log."""
         if self._full:
             return
         data = text.encode("utf-8", "replace")
@@ -153,9 +154,10 @@ class Log:
             self._full = True
             data = data[: max(0, self.limit - self._size)]
             data += f"\nlog truncated: more than {in_words(self.limit)} from this job; print less\n".encode()
-        self._file.write(data)
-        self._size += len(data)
+        with suppress(OSError):
+            self._size += self._file.write(data) or 0
 
     def say(self, text: str) -> None:
         """Add what the runner has to say: why it ended."""
-        self._file.write(cut(text, ERROR_LIMIT).encode("utf-8", "replace"))
+        with suppress(OSError):
+            self._file.write(cut(text, ERROR_LIMIT).encode("utf-8", "replace"))

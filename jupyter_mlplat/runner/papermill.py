@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from ..models import CellState, Reason
 from ..protocols import Attempt
+from .checkpoints import Checkpoints
 from .client import Observer, client_class
 from .output import OutputLimit
 from .record import Outcome
@@ -74,6 +76,8 @@ class MLPlatEngine:
         max_output: int = Attempt.max_output,
         secrets: dict[str, str] | None = None,
         redactor: Redactor | None = None,
+        checkpoints: Checkpoints | None = None,
+        results: Path | None = None,
         **_: object,
     ) -> Any:
         """Execute `nb` and return it with outputs. What went wrong is in its metadata and in the observer's outcome.
@@ -105,6 +109,7 @@ class MLPlatEngine:
             client.shifted = submitted_has_injected is False
             client.limit = OutputLimit(max_cell_output, max_output)
             client.secrets, client.redactor = secrets or {}, redactor
+            client.checkpoints, client.results = checkpoints, results
             client.execute()
         except BaseException:
             manager.notebook_complete()
@@ -154,11 +159,15 @@ def _manager_class() -> Any:
                 self.save_now()
 
         def save_now(self) -> None:
-            """Write the notebook."""
+            """Write the notebook, as it is so far: where that fails it is tried again, and papermill's own at the end
+            is the one that counts."""
             began = time.monotonic()
             self._changed = False
             self.before_save()
-            super().save()
+            try:
+                super().save()
+            except OSError:
+                self._changed = True
             took = time.monotonic() - began
             self._next_save = began + took + max(SAVE_S, SAVE_SHARE * took)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ..attempts import EXIT_RECORD, LOG, write_atomically
 from ..crashpoint import crashpoint
@@ -96,6 +96,8 @@ class Recorder:
         self.cells: dict[int, CellRecord] = {}
         self.started_at: str | None = None
         self.redact: Callable[[str], str] = str
+        self.results: dict[str, Any] = {}
+        self.note: str | None = None
         self._log = Log(folder / LOG, log_limit)
         self._lock = threading.Lock()
         self._ended = False
@@ -138,7 +140,7 @@ class Recorder:
         self._log.say(self.redact(text))
 
     def ended(self, outcome: Outcome, peak: Peak | None = None) -> None:
-        """Write the exit record, once, and report it."""
+        """Write the exit record, once, and report it; what cannot be written down has not succeeded."""
         with self._lock:
             if self._ended:
                 return
@@ -158,17 +160,35 @@ class Recorder:
             "ended_at": now(),
             "peak_rss": peak.rss,
             "peak_gpu_memory": peak.gpu_memory,
+            "note": self._text(self.note),
+            "results": self._results(),
             "cells": [cell.to_dict() for _, cell in sorted(self.cells.items())],
         }
         crashpoint("runner-record")
-        write_atomically(self.folder / EXIT_RECORD, record)
+        try:
+            write_atomically(self.folder / EXIT_RECORD, record)
+        except OSError as error:
+            why = f"its exit record could not be written: {error.strerror}"
+            if outcome.reason is None:
+                record |= {"state": "failed", "reason": Reason.BACKEND_UNAVAILABLE.value, "message": why}
+            else:
+                record["message"] = f"{record['message']} ({why})"
         crashpoint("runner-recorded")
         self.report("ended", **record)
+
+    def _results(self) -> dict[str, Any]:
+        written = json.dumps(self.results)
+        redacted = self.redact(written)
+        try:
+            return self.results if redacted == written else dict(json.loads(redacted))
+        except ValueError:
+            return {}
 
     def _text(self, text: str | None) -> str | None:
         if text is None:
             return None
-        text = self.redact(text)
+        # What a database takes: no half of a surrogate pair, and PostgreSQL no NUL.
+        text = self.redact(text).encode("utf-8", "replace").decode().replace("\0", "\\0")
         return text if len(text) <= MESSAGE_LIMIT else cut(text, MESSAGE_LIMIT) + " …"
 
 

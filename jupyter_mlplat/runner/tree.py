@@ -36,7 +36,9 @@ def end_descendants(*, grace: float, deadline: float = 15.0) -> bool:
         return [process for process in descendants(me) if living(process)]
 
     if grace > 0:
-        send(left(), signal.SIGTERM)
+        asked = left()
+        send(asked, signal.SIGTERM)
+        send(asked, signal.SIGCONT)  # one that is stopped hears nothing
         _wait(lambda: not left(), grace)
     while processes := left():
         if time.monotonic() > give_up:

@@ -11,7 +11,7 @@ from . import strict_json
 from .base import Handler, Operation, Route, authorized
 
 RESOURCE = "mlplat:jobs"
-FILTERS = ("state", "owner", "schedule", "sweep", "name")
+FILTERS = ("state", "owner", "schedule", "sweep", "pipeline", "name")
 
 # The document is an author's own HTML: it gets an origin of its own, no script and no network.
 HTML_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:"
@@ -41,6 +41,19 @@ class JobsHandler(Handler):
         self.reply(job, status=201, location=f"/jobs/{job.id}")
 
 
+class JobsPruneHandler(Handler):
+    """The end of jobs that are not to be kept."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("write")
+    async def post(self) -> None:
+        from ..models import PruneRequest
+
+        self.reply(await self.call(self.platform.jobs.prune, self.parse(PruneRequest), owner=self.owner))
+
+
 class JobHandler(Handler):
     """One job with its cells."""
 
@@ -65,7 +78,10 @@ class JobRetryHandler(Handler):
     @web.authenticated
     @authorized("execute")
     async def post(self, id: str) -> None:
-        job = await self.call(self.platform.jobs.retry, id, owner=self.owner)
+        from ..models import RetryRequest
+
+        wish = self.parse(RetryRequest) if self._body else RetryRequest()
+        job = await self.call(self.platform.jobs.retry, id, owner=self.owner, **wish.model_dump())
         self.reply(job, status=201, location=f"/jobs/{job.id}")
 
 
@@ -129,6 +145,30 @@ class JobHTMLHandler(Handler):
         self.finish(page, set_content_type="text/html; charset=utf-8")
 
 
+class JobPDFHandler(Handler):
+    """The executed notebook as PDF."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self, id: str) -> None:
+        document = await self.call(self.platform.jobs.pdf, id)
+        self.set_header("Content-Disposition", f'attachment; filename="job-{id}.pdf"')
+        self.finish(document, set_content_type="application/pdf")
+
+
+class JobChangesHandler(Handler):
+    """What is different from the last time that it succeeded."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self, id: str) -> None:
+        self.reply(await self.call(self.platform.changes.of, id))
+
+
 class NotebookSchemaHandler(Handler):
     """The JSON Schema document of a notebook's parameters cell."""
 
@@ -178,6 +218,18 @@ ROUTES = [
         },
     ),
     Route(
+        "/jobs/prune",
+        JobsPruneHandler,
+        {
+            "post": Operation(
+                "Delete ended jobs: those named, or one's own by age and number",
+                request="PruneRequest",
+                response="Pruned",
+                errors=(409,),
+            )
+        },
+    ),
+    Route(
         "/jobs/{id}",
         JobHandler,
         {
@@ -188,7 +240,15 @@ ROUTES = [
     Route(
         "/jobs/{id}/retry",
         JobRetryHandler,
-        {"post": Operation("Run an ended job once more, as a new job", response="Job", status=201, errors=(409,))},
+        {
+            "post": Operation(
+                "Run an ended job once more, as a new job; a body may be left away",
+                request="RetryRequest",
+                response="Job",
+                status=201,
+                errors=(409,),
+            )
+        },
     ),
     Route(
         "/jobs/{id}/cancel",
@@ -210,6 +270,16 @@ ROUTES = [
         "/jobs/{id}/html",
         JobHTMLHandler,
         {"get": Operation("The executed notebook as a page", media_type="text/html")},
+    ),
+    Route(
+        "/jobs/{id}/pdf",
+        JobPDFHandler,
+        {"get": Operation("The executed notebook as PDF", media_type="application/pdf", errors=(502, 503))},
+    ),
+    Route(
+        "/jobs/{id}/changes",
+        JobChangesHandler,
+        {"get": Operation("What changed since it last succeeded", response="JobChanges")},
     ),
     Route(
         "/notebooks/schema",

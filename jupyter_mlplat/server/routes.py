@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from . import deployments, drift, features, gpus, jobs, runs, schedules, status, sweeps
+from . import deployments, drift, features, gpus, jobs, pipelines, runs, schedules, status, sweeps
 from .base import PREFIX
 
 ROUTES = [
     *jobs.ROUTES,
     *schedules.ROUTES,
     *sweeps.ROUTES,
+    *pipelines.ROUTES,
     *runs.ROUTES,
     *deployments.ROUTES,
     *features.ROUTES,

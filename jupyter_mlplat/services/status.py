@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform as machine
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -16,6 +17,7 @@ from ..errors import MLPlatError
 from ..models import DeploymentState, JobState, LeaseState, Part, Status
 from ..processes import alive, host_id
 from ..store import Store, tables
+from .jobs.notices.ledger import failed_since
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -63,6 +65,7 @@ def read_status(platform: Platform) -> Status:
         parts.append(Part(name="store", available=True, detail=store.display_url))
     except MLPlatError as error:
         parts.append(Part(name="store", available=False, detail=error.message, hint=error.hint))
+    parts.append(_notifications(platform))
     parts.append(_engine_part(engine))
     parts.append(_backend_part(platform.backend))
     parts.append(_gpu_part(platform))
@@ -164,6 +167,23 @@ def _gpu_part(platform: Platform) -> Part:
     if not devices:
         return Part(name="gpus", available=False, detail="No GPU: the driver reports no device")
     return Part(name="gpus", available=True, detail=", ".join(device.name for device in devices))
+
+
+def _notifications(platform: Platform) -> Part:
+    channels = platform.channels
+    ways = ["webhooks", f"mail by {channels.mail_server}" if channels.mail_server else "no mail server"]
+    if channels.named:
+        ways.append("named: " + ", ".join(f"@{name}" for name in sorted(channels.named)))
+    try:
+        with platform.store.read() as connection:
+            failed = failed_since(connection, platform.clock.now() - timedelta(days=1))
+    except MLPlatError:
+        failed = 0  # the store's own part says so
+    hint = "" if channels.mail_server else "for mail set c.Platform.smtp_url and c.Platform.mail_from"
+    if failed:
+        ways.append(f"{failed} did not arrive in the last day")
+        hint = "jupyter mlplat jobs show ID says why"
+    return Part(name="notifications", available=not failed, detail="; ".join(ways), hint=hint)
 
 
 def _operating_system() -> Part:

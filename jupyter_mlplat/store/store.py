@@ -42,6 +42,7 @@ DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 _SECRET_OPTIONS = frozenset({"password", "sslpassword"})
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _REFUSALS = frozenset({"25006", "42501"})  # PostgreSQL: read_only_sql_transaction, insufficient_privilege
 
 _open_stores: weakref.WeakSet[Store] = weakref.WeakSet()
@@ -56,15 +57,20 @@ def _forget_connections_after_fork() -> None:
 os.register_at_fork(after_in_child=_forget_connections_after_fork)
 
 
+class Damaged(Unavailable):
+    """The database's file is not what a database has in it: no waiting helps."""
+
+
 class Transaction:
     """One open write: SQL on `connection`, and `emit` for whoever wants to know."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def emit(self, topic: Topic, key: str) -> None:
-        """Say that the thing `key` of `topic` changed; published when the transaction commits, else never."""
-        self.connection.execute(insert(tables.outbox).values(topic=topic, key=key, at=datetime.now(UTC)))
+    def emit(self, topic: Topic, *keys: str) -> None:
+        """Say that the things `keys` of `topic` changed; published when the transaction commits, else never."""
+        now = datetime.now(UTC)
+        self.connection.execute(insert(tables.outbox), [{"topic": topic, "key": key, "at": now} for key in keys])
 
 
 class Store:
@@ -72,8 +78,8 @@ class Store:
 
     `url` is an SQLAlchemy URL of SQLite or PostgreSQL. Opening it brings the schema up to date. Safe to
     share among threads; connections never cross a fork. A write waits up to `busy_timeout` seconds for
-    other writers. Raises `Unavailable` where the database cannot be reached and `Invalid` where the URL
-    cannot be used.
+    other writers. Raises `Unavailable` where the database cannot be reached, `Damaged` where its file is, and
+    `Invalid` where the URL cannot be used.
     """
 
     def __init__(self, url: str, *, busy_timeout: float = BUSY_TIMEOUT_S) -> None:
@@ -231,6 +237,12 @@ def _translate_errors(url: str) -> Iterator[None]:
     except DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable(f"the connection to the store {url} was lost", hint="try again") from error
+        if getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
+            raise Damaged(
+                f"the store {url} is damaged: {_first_line(error)}",
+                hint="keep the file, end the engine and put a copy from a backup in its place, or move it away to "
+                "begin with an empty one",
+            ) from error
         # SQLite says "file is not a database" by DatabaseError itself, of which all others are subclasses.
         if (
             isinstance(error, OperationalError)

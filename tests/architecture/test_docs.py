@@ -15,6 +15,7 @@ import pytest
 from jupyter_mlplat.commands import GRAMMAR
 from jupyter_mlplat.commands.grammar import make_parser
 from jupyter_mlplat.errors import Invalid
+from jupyter_mlplat.magics import CHECKPOINT
 from jupyter_mlplat.server.base import PREFIX
 from jupyter_mlplat.server.routes import ROUTES
 from jupyter_mlplat.serving import app as serving
@@ -69,7 +70,7 @@ def test_every_command_and_option_is_documented() -> None:
 
 
 def test_every_verb_of_a_noun_is_on_its_own_page() -> None:
-    for noun in [*NOUNS, "schedules", "sweeps"]:
+    for noun in [*NOUNS, "schedules", "sweeps", "pipelines"]:
         page = text(ROOT / "docs" / f"{noun}.md")
         missing = [verb for verb in GRAMMAR.verbs(noun) if not re.search(rf"\b{verb}\b", page)]
         assert missing == [], f"docs/{noun}.md does not name them"
@@ -135,7 +136,7 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
         words = words[words.index("mlplat") + 1 :] if "mlplat" in words else words[1:]
         if "<noun>" in words or words[:1] in (["…"], ["--version"], ["--help"]):
             continue
-        first = GRAMMAR.commands.get(("", words[0]))
+        first = CHECKPOINT if words[0] == CHECKPOINT.verb else GRAMMAR.commands.get(("", words[0]))
         command = first or GRAMMAR.commands.get((words[0], words[1]))
         assert command is not None, f"{page.name} shows {line!r}"
         try:

@@ -41,7 +41,7 @@ LATE = HEAVY | {"sqlalchemy", "alembic", "pydantic"}
 
 STARTS = {"__init__.py", "cli.py", "server/app.py"}
 
-GROUND = {"errors", "models", "protocols", "home", "processes", "attempts", "crashpoint"}
+GROUND = {"errors", "models", "protocols", "home", "processes", "attempts", "crashpoint", "languages"}
 PLATFORM = GROUND | {"store", "services", "platform"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
@@ -53,6 +53,8 @@ MAY_IMPORT = {
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
     "run_context": set(),
+    # A notebook that runs as a job leaves its results for the runner.
+    "results": GROUND,
     # The engine, and the doors: each parses, calls a service, renders.
     "engine": PLATFORM | {"engine_lease"},
     "engine_lease": GROUND | {"store"},
@@ -67,7 +69,7 @@ MAY_IMPORT = {
     "cli": PLATFORM | {"commands"},
     "magics": PLATFORM | {"commands", "api", "cell_run", "notebook_progress"},
     # The package itself only hands on.
-    "__init__": PLATFORM | {"api", "magics", "server"},
+    "__init__": PLATFORM | {"api", "magics", "results", "server"},
 }
 
 ALSO = {

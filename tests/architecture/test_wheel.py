@@ -68,6 +68,8 @@ def test_the_wheel_has_all_that_is_needed_and_nothing_else(wheel: Path) -> None:
         "jupyter_mlplat/store/migrations/env.py",
         "jupyter_mlplat/server/events/changed.yaml",
         "jupyter_mlplat/templates/train_classifier.ipynb",
+        "jupyter_mlplat/templates/pipeline/pipeline.yaml",
+        "jupyter_mlplat/templates/pipeline/prepare.ipynb",
         f"{data}/etc/jupyter/jupyter_server_config.d/jupyter_mlplat.json",
         f"{shared}/package.json",
         f"{shared}/install.json",

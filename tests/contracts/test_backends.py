@@ -17,7 +17,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from jupyter_mlplat.attempts import LOG, OUTPUT, RUNNER_RECORD, read_record
+from jupyter_mlplat.attempts import ENVIRONMENT, LOG, OUTPUT, RUNNER_RECORD, read_record
 from jupyter_mlplat.backends.dask import DaskBackend
 from jupyter_mlplat.backends.local import LocalBackend
 from jupyter_mlplat.errors import Invalid, Unavailable
@@ -138,6 +138,20 @@ class dask_scheduler:
             process.terminate()
         for process in self.processes:
             process.wait(timeout=30)
+
+
+def test_the_files_that_a_notebook_names_are_beside_it(cluster: Cluster) -> None:
+    attempt = cluster.attempt("assert open('table.csv').read() == 'a,b\\n1,2\\n'; open('exit.json').read(); 1/0")
+    work = Path(attempt.cwd)
+    (work / "table.csv").write_text("a,b\n1,2\n")
+    (work / "exit.json").write_text('{"state": "succeeded"}')  # a file of the user's is no record of ours
+    notebook = nbformat.read(attempt.notebook, as_version=4)
+    notebook.metadata["mlplat"] = {"files": ["*.csv", "exit.json"]}
+    nbformat.write(notebook, attempt.notebook)
+    cluster.backend.submit(attempt)
+    ended = cluster.until(attempt.key, "ended").data
+    assert "ZeroDivisionError" in str(ended["message"])
+    assert (Path(attempt.folder) / ENVIRONMENT).exists()
 
 
 def test_every_backend_is_one(cluster: Cluster) -> None:

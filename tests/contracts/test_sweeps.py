@@ -153,10 +153,10 @@ def test_optuna_goes_on_where_another_engine_stopped(
         space={"lr": {"low": 0.0, "high": 1.0}, "widths": [[1], [1, 2]], "layers": {"low": 1, "high": 3}},
     )  # fmt: skip
     assert (made.points, made.trials) == ([], 12)
-    engines = [sweeps]
+    engines = [RunningSweeps(store, home, clock, jobs)]
     for step in range(40):
         if step == 5:
-            engines.append(SweepsService(store, home, clock, jobs, lambda: None))
+            engines.append(RunningSweeps(store, home, clock, jobs))
         if not engines[-1].advance():
             break
         for claim in queue.claim(2):

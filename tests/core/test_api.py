@@ -41,7 +41,14 @@ def test_a_job(platform: Platform, notebook: Path, monkeypatch: pytest.MonkeyPat
     assert mlplat.jobs.schema("train.ipynb")["properties"]["alpha"]["type"] == "number"
     with pytest.raises(Conflict):
         handle.cancel()
-    assert mlplat.jobs.run(notebook, {"fail": True}, wait=True).state == "failed"
+    failed = mlplat.jobs.run(notebook, {"fail": True}, wait=True, notify=[{"to": "env:NOBODY"}])
+    assert failed.state == "failed"
+    assert [one.to for one in failed.job.notices] == ["env:NOBODY"]
+    assert mlplat.jobs.prune(older_than=0, dry_run=True).jobs == 1
+    assert mlplat.jobs.prune(keep=0, state=["failed", "lost"]).jobs == 1
+    assert [one.id for one in mlplat.jobs.list().items] == [handle.id]
+    with pytest.raises(Invalid):
+        mlplat.jobs.prune()
 
 
 def test_bad_input(platform: Platform, notebook: Path) -> None:

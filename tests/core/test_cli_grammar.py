@@ -79,11 +79,9 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["pipelines", "run", "file.yaml"], "pipelines"),
         (["kernels", "list"], "kernels"),
         (["jobs", "run", "nb.ipynb", "--gpus", "1"], "jobs run --gpus"),
         (["jobs", "run", "nb.ipynb", "--gpu-memory=16G"], "jobs run --gpu-memory"),
-        (["jobs", "run", "nb.ipynb", "--notify", "x"], "jobs run --notify"),
         (["runs", "compare", "a", "b"], "runs compare"),
         (["runs", "diff", "a", "b"], "runs diff"),
         (["models", "alias", "m"], "models alias"),
@@ -116,12 +114,12 @@ def test_words_of_a_later_version_are_refused_and_named(
         (
             ["jobs"],
             "jobs needs a verb",
-            "one of run, list, show, cancel, retry, delete, logs, cells, output, watch, schema",
+            "one of run, list, show, cancel, retry, delete, logs, cells, output, changes, watch, schema",
         ),
         (
             ["jobs", "--json"],
             "jobs needs a verb",
-            "one of run, list, show, cancel, retry, delete, logs, cells, output, watch, schema",
+            "one of run, list, show, cancel, retry, delete, logs, cells, output, changes, watch, schema",
         ),
         (["jobs", "shwo"], "jobs has no verb 'shwo'", "did you mean show?"),
         (

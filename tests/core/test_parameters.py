@@ -183,7 +183,7 @@ def test_parameters_keep_the_order_of_the_cell() -> None:
         (notebook(cell("x = 1")), "no cell has the tag"),
         (notebook(cell("x = 1", "parameters", kind="markdown"), cell("x = 1", "parameters")), "is no code cell"),
         (notebook(cell("x = (", "parameters")), "cannot be read: line 1"),
-        (notebook(cell("x <- 1", "parameters"), kernelspec={"name": "ir", "language": "R"}), "in R"),
+        (notebook(cell("x=1", "parameters"), kernelspec={"name": "bash", "language": "bash"}), "in bash"),
         (notebook(cell("#" * 300_000, "parameters")), "too long"),
         (notebook(cell("x = " + "(" * 5000 + ")" * 5000, "parameters")), "cannot be read"),
         (notebook(cell("x = " + "-" * 200_000 + "1", "parameters")), "too long"),

@@ -65,8 +65,10 @@ def the_record_is_true(platform: Platform, job_id: str) -> None:
 def no_process_of_an_attempt_is_left(platform: Platform) -> None:
     """No process carries the token of an attempt."""
     tokens = set()
-    for record in platform.home.jobs.glob(f"*/attempt-*/{RUNNER_RECORD}"):
-        tokens.add(json.loads(record.read_text())["token"])
+    # By the rows' folders: a job may have been made by a server with another data directory.
+    for job in platform.jobs.list(limit=1000).items:
+        for record in Path(job.folder).glob(f"attempt-*/{RUNNER_RECORD}"):
+            tokens.add(json.loads(record.read_text())["token"])
     left = []
     for process in psutil.process_iter():
         try:

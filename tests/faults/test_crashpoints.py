@@ -6,30 +6,18 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
-import nbformat
-import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
 
-from jupyter_mlplat.attempts import TOKEN_VARIABLE
 from jupyter_mlplat.crashpoint import POINTS, VARIABLE
 from jupyter_mlplat.models import JobSpec, ScheduleSpec
 from jupyter_mlplat.platform import Platform
 
 from . import oracle
+from .scene import VICTIMS, processes, write
 
 IN_CI = {"submitted", "firing", "runner-record"}
-
-
-def write(folder: Path, *cells: str) -> Path:
-    notebook = new_notebook(cells=[new_code_cell(cell) for cell in cells])
-    notebook.metadata["kernelspec"] = {"name": "python3", "language": "python", "display_name": "Python"}
-    path = folder / "nb.ipynb"
-    nbformat.write(notebook, path)
-    return path
 
 
 @pytest.mark.parametrize(
@@ -56,28 +44,6 @@ def test_a_crash_at(point: str, platform: Platform, tmp_path: Path, monkeypatch:
 
 
 # --- anywhere, at any time ------------------------------------------------------------------------
-
-
-def processes(platform: Platform, fits: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Processes of this data directory that fit."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            mine = process.pid != os.getpid() and process.environ().get("MLPLAT_HOME") == str(platform.home.root)
-            if mine and process.status() != psutil.STATUS_ZOMBIE and fits(process):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return sorted(found, key=lambda one: one.pid)
-
-
-VICTIMS: dict[str, Callable[[psutil.Process], bool]] = {
-    "engine": lambda one: "jupyter_mlplat.engine" in one.cmdline(),
-    "cluster": lambda one: "jupyter_mlplat.backends.cluster" in one.cmdline(),
-    "worker": lambda one: "multiprocessing.spawn" in " ".join(one.cmdline()) and TOKEN_VARIABLE not in one.environ(),
-    "runner": lambda one: "jupyter_mlplat.runner" in one.cmdline(),
-    "kernel": lambda one: "ipykernel_launcher" in " ".join(one.cmdline()),
-}
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_an_error_is_two_lines_and_no_traceback(shell: InteractiveShell, capsys:
         ("%mlplat jbos list", "there is no command 'jbos'"),
         ("%mlplat jobs show 'a", "the line cannot be read: no closing quotation"),
         ("%mlplat scheduler", "scheduler does not end, so a notebook cannot run it"),
-        ("%mlplat pipelines list", "pipelines is not in this version"),
+        ("%mlplat kernels list", "kernels is not in this version"),
         ("%%mlplat walk\n1", "%%mlplat walk: only run takes a cell"),
         ("%%mlplat\n1", "%%mlplat: only run takes a cell"),
         ("%%mlplat run --nam x\n1", "run has no option --nam"),
@@ -234,3 +234,15 @@ def test_a_cell_logs_where_the_notebook_has_pointed_mlflow(
     assert [(one.info.run_name, one.info.status, one.data.metrics) for one in found] == [
         ("elsewhere", "FINISHED", {"loss": 0.5})
     ]
+
+
+def test_a_checkpoint_outside_of_a_job_says_what_it_is_for(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.user_ns["df"] = 1
+    assert run(shell, "%mlplat checkpoint df") is None
+    assert capsys.readouterr().out == "a checkpoint is kept when the notebook runs as a job\n"
+    with pytest.raises(Invalid, match="there is no variable model"):
+        run(shell, "%mlplat checkpoint df, model")
+    assert run(shell, "%mlplat checkpoint --help") is None
+    assert "the variables to save" in capsys.readouterr().out

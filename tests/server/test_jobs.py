@@ -120,6 +120,18 @@ async def test_the_notebook_is_json_and_its_page_runs_nothing(ask: Ask, notebook
     assert b"<html" in page.body
 
 
+async def test_what_changed_and_what_a_retry_may_ask_for(ask: Ask, notebook: str) -> None:
+    job = (await ask("POST", "jobs", body={"notebook": notebook})).json
+    changes = (await ask("GET", "jobs", job["id"], "changes")).json
+    assert (changes["against"], changes["notes"]) == (None, ["it has never succeeded before"])
+    (await ask("GET", "jobs", "999", "changes")).error(404)
+    (await ask("GET", "jobs", "999", "pdf")).error(404)
+    (await ask("POST", "jobs", job["id"], "retry", body={"edited": True})).error(409)
+    assert (
+        "from_begin" in (await ask("POST", "jobs", job["id"], "retry", body={"from_begin": True})).error(422)["fields"]
+    )
+
+
 async def test_outputs_that_are_not_finite_become_null(ask: Ask, notebook: str) -> None:
     job = (await ask("POST", "jobs", body={"notebook": notebook})).json
     output = next(Path(job["folder"]).glob("*.ipynb"))
@@ -131,6 +143,39 @@ async def test_the_schema_of_a_notebook_names_its_parameters(ask: Ask, notebook:
     schema = (await ask("GET", "notebooks", "schema", params={"path": notebook})).json
     assert schema["properties"]["x"]["type"] == "integer"
     assert "path" in (await ask("GET", "notebooks", "schema")).error(422)["fields"]
+
+
+async def test_who_is_told_is_kept_and_the_address_is_not_shown(ask: Ask, notebook: str) -> None:
+    wanted = [{"to": "https://hooks.example.org/verysecret", "on": ["too_long"], "after": 60}, {"to": "env:HOOK"}]
+    job = (await ask("POST", "jobs", body={"notebook": notebook, "notify": wanted})).json
+    assert job["notify"] == [
+        {"to": "https://hooks.example.org/…", "on": ["too_long"], "after": 60},
+        {"to": "env:HOOK", "on": ["failure", "recovery"], "after": None},
+    ]
+    assert job["notices"] == []
+    for path in (["jobs"], ["jobs", job["id"]]):
+        assert b"verysecret" not in (await ask("GET", *path)).body
+
+
+@pytest.mark.parametrize(
+    "to", ["http://127.0.0.1:1/", "@nobody", "mailto:ada@example.org", "hunter2", "https://a b", 7]
+)
+async def test_a_target_that_cannot_work_is_named_and_not_repeated(ask: Ask, notebook: str, to: object) -> None:
+    said = (await ask("POST", "jobs", body={"notebook": notebook, "notify": [{"to": to}]})).error(422)
+    assert list(said["fields"]) == ["notify.0.to"]
+    assert said["hint"]
+    assert "hunter2" not in str(said)
+    assert (await ask("GET", "jobs")).json["items"] == []
+
+
+async def test_pruning_counts_and_says_what_is_wrong(ask: Ask, notebook: str) -> None:
+    job = (await ask("POST", "jobs", body={"notebook": notebook})).json
+    body = {"older_than": 0, "keep": 0, "dry_run": True}
+    assert (await ask("POST", "jobs", "prune", body=body)).json == {"jobs": 0, "bytes": 0, "dry_run": True}
+    (await ask("POST", "jobs", "prune", body={"ids": [job["id"]]})).error(409)
+    (await ask("POST", "jobs", "prune", body={"ids": ["99"]})).error(404)
+    for wrong in ({}, {"state": ["failed"]}, {"keep": -1}, {"keep": 1, "state": ["asleep"]}, {"keep": 1, "all": True}):
+        assert (await ask("POST", "jobs", "prune", body=wrong)).error(422)["fields"], wrong
 
 
 BAD_SPECS: list[tuple[dict[str, object], str]] = [

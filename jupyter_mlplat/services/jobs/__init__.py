@@ -1,8 +1,22 @@
 """Jobs: executions of notebooks, submitted by anybody, moved by the engine alone; and the schedules that make them."""
 
+from .changes import Changes
+from .pipelines import PipelinesService, RunningPipelines
 from .queue import JobQueue
+from .retention import Retention
 from .schedules import DueSchedules, SchedulesService
 from .service import JobsService
 from .sweeps import RunningSweeps, SweepsService
 
-__all__ = ["DueSchedules", "JobQueue", "JobsService", "RunningSweeps", "SchedulesService", "SweepsService"]
+__all__ = [
+    "Changes",
+    "DueSchedules",
+    "JobQueue",
+    "JobsService",
+    "PipelinesService",
+    "Retention",
+    "RunningPipelines",
+    "RunningSweeps",
+    "SchedulesService",
+    "SweepsService",
+]

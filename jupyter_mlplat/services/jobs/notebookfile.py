@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,16 @@ def source_of(cell: dict[str, Any]) -> str:
     """The text of a cell, which the format allows to be a list of lines."""
     source = cell.get("source", "")
     return source if isinstance(source, str) else "".join(source)
+
+
+def code_lines(notebook: Mapping[str, Any]) -> list[str]:
+    """The code of a notebook, line by line, for a difference; each cell has its number among the code cells."""
+    lines: list[str] = []
+    codes = [cell for cell in notebook["cells"] if cell.get("cell_type") == "code"]
+    for number, cell in enumerate(codes):
+        lines.append(f"# cell {number}\n")
+        lines += [f"{line}\n" for line in source_of(cell).splitlines()]
+    return lines
 
 
 def tags_of(cell: dict[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, fu
 from ...models import RETRYABLE, CellState, JobState, Reason
 from ...protocols import Attempt, Clock, Report
 from ...store import Store, Transaction, tables
+from .notices import job_ended
 from .rows import SUBMITTED, first, sources_of
 
 DONE = (CellState.OK.value, CellState.SKIPPED.value)
@@ -55,7 +56,19 @@ class Claim:
             cell_timeout=self.row["cell_timeout"],
             memory_limit=self.row["memory"],
             secrets=dict(self.row["secrets"] or {}),
+            checkpoints=str(checkpoints_of(self.row["folder"])),
+            resume_from=self._resume_from(),
         )
+
+    def _resume_from(self) -> list[str]:
+        """Where earlier attempts have left checkpoints; those of the job that this one runs again count, too."""
+        if not self.row["resume"]:
+            return []
+        own = Path(self.row["folder"])
+        folders = [checkpoints_of(own)] if self.number > 1 else []
+        if self.row["retry_of"] is not None:
+            folders.append(checkpoints_of(own.parent / str(self.row["retry_of"])))
+        return [str(one) for one in folders]
 
 
 @dataclass(frozen=True)
@@ -296,12 +309,13 @@ class JobQueue:
                 started_at=started_at,
                 ended_at=ended_at,
                 peak_rss=record.get("peak_rss"),
+                note=record.get("note"),
             )
             if verdict.retry_at is not None:
                 values: dict[str, Any] = {"not_before": verdict.retry_at, "failures": row["failures"] + 1}
                 values |= {"started_at": None}
             else:
-                values = {"started_at": started_at, "ended_at": ended_at}
+                values = {"started_at": started_at, "ended_at": ended_at, "results": record.get("results") or {}}
             self._move(
                 transaction,
                 number,
@@ -365,6 +379,8 @@ class JobQueue:
             return False
         if "attempt" in values and values["attempt"] > 1:
             self._copy_cells(transaction, number, values["attempt"])
+        if state.ended:
+            job_ended(transaction, number, self._clock.now())
         transaction.emit("jobs", str(number))
         return True
 
@@ -455,6 +471,11 @@ def _next(connection: Connection, per_user: int, now: datetime) -> Select[Any]:
         .order_by(table.c.priority.desc(), table.c.id)
         .limit(1)
     )
+
+
+def checkpoints_of(folder: str | Path) -> Path:
+    """Where the attempts of a job leave their checkpoints."""
+    return Path(folder) / "checkpoints"
 
 
 def parse_key(key: str) -> tuple[int, int]:

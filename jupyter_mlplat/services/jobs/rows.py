@@ -12,6 +12,7 @@ from ...errors import Conflict, Invalid, NotFound
 from ...models import JOB_MOVES, AttemptRecord, Cell, Job, JobState
 from ...store import Transaction, tables
 from .line import Place
+from .notices import shown_notify
 
 SUBMITTED = "submitted.ipynb"
 
@@ -77,6 +78,17 @@ def find(connection: Connection, job_id: str) -> RowMapping:
     return row
 
 
+def refuse_while_needed(connection: Connection, row: RowMapping) -> None:
+    """Raise `Conflict` where the sweep or pipeline of a job still goes by how the job ended."""
+    for table, noun in ((tables.sweeps, "sweep"), (tables.pipelines, "pipeline")):
+        query = select(table.c.id).where(table.c.id == row[f"{noun}_id"], table.c.state == "running")
+        if row[f"{noun}_id"] is not None and first(connection, query) is not None:
+            raise Conflict(
+                f"job {row['id']} belongs to {noun} {row[f'{noun}_id']}, which is running",
+                hint=f"wait for it, or cancel it: jupyter mlplat {noun}s cancel {row[f'{noun}_id']}",
+            )
+
+
 def cells_of(connection: Connection, row: RowMapping) -> list[Cell]:
     """The cells of a job's current attempt, by position."""
     table = tables.cells
@@ -104,7 +116,7 @@ def to_job(row: RowMapping, place: Place | None = None, **more: Any) -> Job:
     fields: dict[str, Any] = {name: value for name, value in row.items() if name in SHOWN}
     for name in IDS:
         fields[name] = None if row[name] is None else str(row[name])
-    fields |= {"secrets": row["secrets"] or {}, "results": row["results"] or {}, "notify": row["notify"] or []}
+    fields |= {"secrets": row["secrets"] or {}, "results": row["results"] or {}, "notify": shown_notify(row["notify"])}
     if place is not None:
         fields |= {"position": place.position, "expected_start": place.expected_start}
     return Job(**fields, **more)

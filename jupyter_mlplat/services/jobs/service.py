@@ -13,13 +13,16 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from ...attempts import LOG, OUTPUT
 from ...errors import Conflict, Invalid
 from ...home import Home
-from ...models import Job, JobLog, JobOptions, JobSpec, JobState, Page, Reason
+from ...models import Job, JobLog, JobOptions, JobSpec, JobState, Page, Pruned, PruneRequest, Reason
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
 from .line import Place, places
 from .notebookfile import read_notebook
+from .notices import Channels, forget, notices_of
+from .pages import to_html, to_pdf
 from .parameters import schema as schema_of
 from .parameters import validate
+from .retention import Retention
 from .rows import (
     SUBMITTED,
     attempt_folder,
@@ -30,9 +33,10 @@ from .rows import (
     key_of,
     made_before,
     number_of,
+    refuse_while_needed,
     to_job,
 )
-from .submission import OWN, Draft, insert_job, options_of
+from .submission import OWN, Draft, check_language, insert_job, options_of
 from .waiting import wait_for
 
 LOG_CHUNK = 1 << 20
@@ -41,11 +45,19 @@ LOG_CHUNK = 1 << 20
 class JobsService:
     """Jobs in the store, and the notebooks, logs and records in their folders.
 
-    `backend` is where new jobs run, `slots` how many of them at the same time.
+    `backend` is where new jobs run, `slots` how many of them at the same time, `channels` how anybody can be told.
     """
 
     def __init__(
-        self, store: Store, home: Home, clock: Clock, wake: Callable[[], None], *, backend: str, slots: int
+        self,
+        store: Store,
+        home: Home,
+        clock: Clock,
+        wake: Callable[[], None],
+        *,
+        backend: str,
+        slots: int,
+        channels: Channels | None = None,
     ) -> None:
         self._store = store
         self._home = home
@@ -53,6 +65,7 @@ class JobsService:
         self._wake = wake
         self._backend = backend
         self.slots = slots
+        self.channels = channels or Channels()
 
     def schema(self, notebook: Path) -> dict[str, Any]:
         """The JSON Schema of a notebook's parameters. Raises `Invalid` where it is no notebook."""
@@ -61,11 +74,13 @@ class JobsService:
     def draft(self, spec: JobSpec, *, owner: str) -> Draft:
         """A job that could be queued: the notebook as it is now, its own options, checked parameters.
 
-        Raises `Invalid` for a notebook, an option or a parameter that cannot be used.
+        Raises `Invalid` for a notebook, an option or a parameter that cannot be used, and for whom to tell.
         """
         path = Path(spec.notebook).absolute()
         notebook = read_notebook(path)
+        check_language(notebook)
         options = options_of(notebook, spec)
+        self.channels.check(options.notify)
         values = validate(schema_of(notebook), dict(spec.parameters), secrets=options.secrets)
         return Draft(
             name=spec.name or path.stem[:200],
@@ -118,25 +133,31 @@ class JobsService:
         """A job of a notebook as it was kept in `pinned`; `path` is where it came from. Raises `Invalid`."""
         return Draft(name, path, read_notebook(pinned), parameters, options, owner, self._backend, columns)
 
-    def retry(self, job_id: str, *, owner: str) -> Job:
+    def retry(self, job_id: str, *, owner: str, edited: bool = False, from_start: bool = False) -> Job:
         """Queue an ended job once more, as a new job: its notebook as it was then, its parameters, its options.
 
-        Raises `NotFound`, and `Conflict` where it has not ended or its notebook is no longer there.
+        With `edited` it is the notebook as it is now. One that did not succeed goes on behind its last checkpoint
+        that is still valid, unless `from_start`. Raises `NotFound`, `Conflict` where it has not ended or its
+        notebook is no longer there, and `Invalid` where the edited notebook does not take its parameters.
         """
         with self._store.read() as connection:
             row = find(connection, job_id)
         if not JobState(row["state"]).ended:
             raise Conflict(f"job {job_id} is {row['state']}", hint=f"wait for it, or cancel it: jobs cancel {job_id}")
-        submitted = Path(row["folder"]) / SUBMITTED
-        if not submitted.exists():
+        path = Path(row["notebook"])
+        notebook = path if edited else Path(row["folder"]) / SUBMITTED
+        if not notebook.exists():
             raise Conflict(f"the notebook of job {job_id} is no longer there", hint="run the notebook itself")
+        if edited:
+            validate(schema_of(read_notebook(path)), dict(row["parameters"]), secrets=row["secrets"] or {})
         options = {name: row[name] for name in OWN if name in row and row[name] is not None}
+        options["resume"] = not from_start and row["state"] != JobState.SUCCEEDED.value
         if row["deadline_at"] is not None:
             options["deadline"] = (row["deadline_at"] - row["submitted_at"]).total_seconds()
         draft = self.pinned_draft(
             name=row["name"],
-            path=Path(row["notebook"]),
-            pinned=submitted,
+            path=path,
+            pinned=notebook,
             parameters=row["parameters"],
             options=JobOptions(**options),
             owner=owner,
@@ -170,7 +191,7 @@ class JobsService:
     def delete(self, job_id: str) -> Job:
         """Delete an ended job with its record and its folder; its MLflow run stays. Returns it as it was.
 
-        Raises `NotFound`, and `Conflict` where it has not ended.
+        Raises `NotFound`, and `Conflict` where it, or the sweep or pipeline that it belongs to, has not ended.
         """
         with self._store.write() as transaction:
             row = find(transaction.connection, job_id)
@@ -178,11 +199,17 @@ class JobsService:
                 raise Conflict(
                     f"job {job_id} is {row['state']}", hint=f"cancel it first: jupyter mlplat jobs cancel {job_id}"
                 )
+            refuse_while_needed(transaction.connection, row)
             deleted = self._whole(transaction.connection, row)
             transaction.connection.execute(delete(tables.jobs).where(tables.jobs.c.id == row["id"]))
+            forget(transaction, "jobs", [row["id"]])
             transaction.emit("jobs", job_id)
         shutil.rmtree(row["folder"], ignore_errors=True)
         return deleted
+
+    def prune(self, request: PruneRequest, *, owner: str | None = None) -> Pruned:
+        """Delete ended jobs with their records and folders, or count them; see `Retention.prune`."""
+        return Retention(self._store, self._clock).prune(request, owner=owner)
 
     def list(
         self,
@@ -193,6 +220,7 @@ class JobsService:
         owner: str | None = None,
         schedule: str | None = None,
         sweep: str | None = None,
+        pipeline: str | None = None,
         name: str | None = None,
     ) -> Page[Job]:
         """Jobs, the newest first, without their cells; `after` is the `next` of the page before.
@@ -212,6 +240,8 @@ class JobsService:
             query = query.where(table.c.schedule_id == number_of(schedule, "schedule"))
         if sweep is not None:
             query = query.where(table.c.sweep_id == number_of(sweep, "sweep"))
+        if pipeline is not None:
+            query = query.where(table.c.pipeline_id == number_of(pipeline, "pipeline"))
         if name is not None:
             query = query.where(table.c.name.icontains(name, autoescape=True))
         with self._store.read() as connection:
@@ -227,7 +257,13 @@ class JobsService:
 
     def _whole(self, connection: Connection, row: RowMapping) -> Job:
         place = self._line(connection, [row]).get(row["id"])
-        return to_job(row, place, cells=cells_of(connection, row), attempts=attempts_of(connection, row))
+        return to_job(
+            row,
+            place,
+            cells=cells_of(connection, row),
+            attempts=attempts_of(connection, row),
+            notices=notices_of(connection, "jobs", row["id"]),
+        )
 
     def _line(self, connection: Connection, rows: Sequence[RowMapping]) -> dict[int, Place]:
         if not any(row["state"] == JobState.QUEUED.value for row in rows):
@@ -293,12 +329,12 @@ class JobsService:
         return executed if executed.exists() else Path(row["folder"]) / SUBMITTED
 
     def html(self, job_id: str) -> str:
-        """The executed notebook as one HTML page."""
-        import nbformat
-        from nbconvert import HTMLExporter
+        """The executed notebook as one HTML page. Raises `NotFound`, `BackendFailed`."""
+        return to_html(self.output(job_id))
 
-        body, _ = HTMLExporter().from_notebook_node(nbformat.read(self.output(job_id), as_version=4))
-        return str(body)
+    def pdf(self, job_id: str) -> bytes:
+        """The executed notebook as PDF. Raises `NotFound`, `Unavailable`, `BackendFailed`; see `to_pdf`."""
+        return to_pdf(self.output(job_id))
 
 
 def _state(text: str) -> str:

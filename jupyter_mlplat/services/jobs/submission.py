@@ -15,6 +15,7 @@ from sqlalchemy import insert, update
 
 from ...errors import Invalid
 from ...home import Home
+from ...languages import SUPPORTED, language_of
 from ...models import JobOptions, JobState
 from ...store import Transaction, tables
 from .notebookfile import source_of, tags_of
@@ -35,6 +36,17 @@ class Draft:
     owner: str
     backend: str
     columns: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_language(notebook: Mapping[str, Any]) -> None:
+    """Raises `Invalid` for a notebook in a language that does not run as a job."""
+    language = language_of(notebook)
+    if language not in SUPPORTED:
+        raise Invalid(
+            f"a notebook in {language[:40]} does not run as a job: nobody has shown that its parameters stay values",
+            hint="Python, R, Julia and Scala do",
+            fields={"notebook": f"is in {language[:40]}"},
+        )
 
 
 def options_of(notebook: Mapping[str, Any], asked: JobOptions) -> JobOptions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -99,11 +99,14 @@ class JobRuns:
                 changed |= _terminate(client, one, status, always=one is run)
         if changed:
             self._emit(run_id)
-        for one in (run, *linked):
-            metrics = {key: float(value) for key, value in one.data.metrics.items() if finite(value) is not None}
-            if metrics:
-                return metrics
-        return {}
+        return _last_metrics(run, linked)
+
+    def metrics(self, run_id: str) -> dict[str, float]:
+        """The last metrics of an attempt as `finish` returned them. Raises `NotFound`."""
+        client = self._tracking.client()
+        with translated(f"run {run_id}"):
+            run = client.get_run(run_id)
+            return _last_metrics(run, _linked(client, run))
 
     def _log_parameters(self, client: MlflowClient, run: MLflowRun, parameters: Mapping[str, JsonValue]) -> bool:
         from mlflow.entities import Param
@@ -152,6 +155,15 @@ def _experiment_id(client: MlflowClient, name: str | None) -> str:
             hint=f"restore it: mlflow experiments restore --experiment-id {found.experiment_id}",
         )
     return str(found.experiment_id)
+
+
+def _last_metrics(run: MLflowRun, linked: Sequence[MLflowRun]) -> dict[str, float]:
+    """Those of the attempt's own run; where it has none, those of the newest that has."""
+    for one in (run, *linked):
+        metrics = {key: float(value) for key, value in one.data.metrics.items() if finite(value) is not None}
+        if metrics:
+            return metrics
+    return {}
 
 
 def _linked(client: MlflowClient, run: MLflowRun) -> list[MLflowRun]:

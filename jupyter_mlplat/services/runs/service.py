@@ -174,6 +174,10 @@ class RunsService:
         """End the run of an attempt and return its last metrics; see `JobRuns.finish`."""
         return self._jobs.finish(run_id, status=status, notebook=notebook, parameters=parameters)
 
+    def job_metrics(self, run_id: str) -> dict[str, float]:
+        """The last metrics of an attempt of a job by its run; see `JobRuns.metrics`. Raises `NotFound`."""
+        return self._jobs.metrics(run_id)
+
     # --- parts ------------------------------------------------------------------------------
 
     def _run(self, id: str) -> MLflowRun:

@@ -13,9 +13,11 @@ import tokenize
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ....languages import PYTHON, SUPPORTED, language_of
 from ..notebookfile import source_of, tags_of
 from .annotations import SCALARS, annotated
 from .constants import NotConstant, as_json, constant
+from .languages import read
 from .values import fits, types_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -38,9 +40,12 @@ def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
     """
     notes: list[str] = []
     cell = _Cell(notes)
-    source = _source(notebook, notes)
-    if source is not None:
+    language = language_of(notebook)
+    source = _source(notebook, language, notes)
+    if source is not None and language == PYTHON:
         cell.read(source)
+    elif source is not None:
+        cell.properties = read(language, source)
     title = notebook.get("metadata", {}).get("title")
     return {
         "$schema": DIALECT,
@@ -49,22 +54,18 @@ def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
         "properties": cell.properties,
         "required": [name for name in cell.properties if name in cell.required],
         "additionalProperties": False,
+        "x-mlplat-language": language,
         "x-mlplat-notes": notes,
     }
 
 
-def _source(notebook: Mapping[str, Any], notes: list[str]) -> str | None:
+def _source(notebook: Mapping[str, Any], language: str, notes: list[str]) -> str | None:
     """The text of the parameters cell; None, with a note, where there is none to be used."""
-    metadata = notebook.get("metadata", {})
-    spec, info = metadata.get("kernelspec"), metadata.get("language_info")
-    language = (info if isinstance(info, dict) else {}).get("name") or (spec if isinstance(spec, dict) else {}).get(
-        "language", "python"
-    )
     tagged = [(place, cell) for place, cell in enumerate(notebook.get("cells", [])) if TAG in tags_of(cell)]
     if not tagged:
         notes.append("no cell has the tag parameters: the notebook takes none")
         return None
-    if str(language).lower() not in ("python", "python3", "ipython"):
+    if language not in SUPPORTED:
         notes.append(f"the parameters of a notebook in {language} cannot be read")
         return None
     place, cell = tagged[0]

@@ -13,6 +13,8 @@ from datetime import date, datetime, time
 from typing import Any
 
 from ....errors import Invalid
+from ....languages import PYTHON
+from .languages import why_not
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
@@ -51,21 +53,24 @@ def validate(schema: Mapping[str, Any], values: Mapping[str, Any], *, secrets: C
     does not have, a value of the wrong type, out of range, not finite, not JSON, or missing.
     """
     properties: Mapping[str, Any] = schema.get("properties", {})
+    language = schema.get("x-mlplat-language", PYTHON)
     wrong: dict[str, str] = {}
     hint = ""
     checked: dict[str, Any] = {}
     for name, value in values.items():
-        why, advice = _unknown(name, properties)
+        why, advice = why_unknown(name, properties)
         if not why:
             try:
                 checked[name] = _fit(_plain(value, 0), properties[name])
+                if language != PYTHON:
+                    why = why_not(language, checked[name])
             except Wrong as error:
                 why, advice = str(error), _type_hint(properties[name])
         if why:
             wrong[f"parameters.{name}"] = why
             hint = hint or advice
     for name in secrets:
-        why, advice = _unknown(name, properties, secret=True)
+        why, advice = why_unknown(name, properties, secret=True)
         if name in values:
             why = "is given as a value and as a secret"
         if why:
@@ -90,7 +95,7 @@ def coerce_text(schema: Mapping[str, Any], name: str, text: str) -> Any:
     `Invalid`.
     """
     properties: Mapping[str, Any] = schema.get("properties", {})
-    why, hint = _unknown(name, properties)
+    why, hint = why_unknown(name, properties)
     if not why:
         try:
             return _fit(_plain(_read(properties[name], text), 0), properties[name])
@@ -103,8 +108,8 @@ def _title(field: str) -> str:
     return f"parameter {field.partition('.')[2][:100]}" if "." in field else field
 
 
-def _unknown(name: object, properties: Mapping[str, Any], *, secret: bool = False) -> tuple[str, str]:
-    """Why no value may have this name, and what to do; empty where it may."""
+def why_unknown(name: object, properties: Mapping[str, Any], *, secret: bool = False) -> tuple[str, str]:
+    """Why no value may have this name, and what to do; empty where it may. `properties` are those of the schema."""
     if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
         return "is no name that a notebook can have", "letters, digits and _, not starting with a digit"
     if not properties:

@@ -18,6 +18,7 @@ from ....models import (
     When,
 )
 from ....store import Transaction, tables
+from ..notices import shown_options
 from ..rows import first, no_cursor, number_of, unknown
 from ..submission import Draft
 from .timing import Timing, timing
@@ -41,7 +42,7 @@ def to_schedule(row: RowMapping, last: RowMapping | None, *, edited: bool | None
         id=str(row["id"]),
         when=when_of_row(row),
         parameters=row["job"]["parameters"],
-        options=JobOptions(**row["job"]["options"]),
+        options=shown_options(JobOptions(**row["job"]["options"])),
         last=to_occurrence(last) if last is not None else None,
         edited=edited,
         **{

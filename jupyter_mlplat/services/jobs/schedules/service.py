@@ -16,7 +16,8 @@ from ....home import Home
 from ....models import FireTime, Job, Occurrence, Page, Schedule, ScheduleChange, ScheduleSpec, ScheduleState, When
 from ....protocols import Clock
 from ....store import Store, Transaction, tables
-from ..notebookfile import read_notebook, source_of
+from ..notebookfile import code_lines, read_notebook
+from ..notices.targets import kept
 from ..parameters import schema, validate
 from ..rows import SUBMITTED, cursor_of, key_of, made_before
 from ..service import JobsService
@@ -172,6 +173,9 @@ class SchedulesService:
             if change.name is not None:
                 values["name"] = change.name
             job = dict(row["job"])
+            if "notify" in wanted:
+                change = change.model_copy(update={"notify": kept(change.notify, job["options"].get("notify", []))})
+                self._jobs.channels.check(change.notify)
             pinned = Path(row["folder"]) / SUBMITTED
             notebook = read_notebook(Path(row["notebook"]) if promote else pinned)
             if change.parameters is not None:
@@ -246,8 +250,8 @@ class SchedulesService:
         """What was edited since: a unified diff of the code cells; empty where nothing was. Raises `NotFound`."""
         with self._store.read() as connection:
             row = find(connection, schedule_id)
-        pinned = _lines(read_notebook(self.pinned(schedule_id)))
-        current = _lines(read_notebook(Path(row["notebook"])))
+        pinned = code_lines(read_notebook(self.pinned(schedule_id)))
+        current = code_lines(read_notebook(Path(row["notebook"])))
         return "".join(unified_diff(pinned, current, "scheduled", "now"))
 
     def delete(self, schedule_id: str) -> Schedule:
@@ -285,14 +289,3 @@ class SchedulesService:
             .values(revision=row["revision"] + 1, updated_at=self._clock.now(), **values)
         )
         transaction.emit("schedules", str(row["id"]))
-
-
-def _lines(notebook: dict[str, Any]) -> list[str]:
-    lines: list[str] = []
-    number = 0
-    for cell in notebook["cells"]:
-        if cell.get("cell_type") == "code":
-            lines.append(f"# cell {number}\n")
-            lines += [f"{line}\n" for line in source_of(cell).splitlines()]
-            number += 1
-    return lines

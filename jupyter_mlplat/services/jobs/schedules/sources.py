@@ -21,6 +21,7 @@ from ....models import (
     ScheduleState,
 )
 from ..notebookfile import read_notebook
+from ..notices import shown_options
 from ..submission import options_of, own_spec
 from .rows import job_spec, when_of
 from .service import SchedulesService
@@ -105,7 +106,7 @@ def _compare(schedules: SchedulesService, spec: ScheduleSpec, found: Schedule | 
         return ScheduleAction(action="create", notebook=spec.notebook)
     old, new = found.when.model_dump(mode="json"), when_of(spec).model_dump(mode="json")
     changes = [f"{name}: {old[name]} -> {value}" for name, value in new.items() if old[name] != value]
-    before, after = found.options.model_dump(mode="json"), draft.options.model_dump(mode="json")
+    before, after = found.options.model_dump(mode="json"), shown_options(draft.options).model_dump(mode="json")
     changes += [f"{name}: {before[name]} -> {value}" for name, value in after.items() if before[name] != value]
     if found.name != draft.name:
         changes.append(f"name: {found.name} -> {draft.name}")

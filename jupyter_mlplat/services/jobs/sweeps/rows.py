@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from ....models import JobOptions, JobState, Span, Sweep, SweepPoint, SweepSpec
 from ....store import tables
+from ..notices import shown_options
 from ..rows import first, number_of, unknown
 
 
@@ -49,7 +50,7 @@ def to_sweep(connection: Connection, row: RowMapping) -> Sweep:
     return Sweep(
         id=str(row["id"]),
         parameters=row["job"]["parameters"],
-        options=JobOptions(**row["job"]["options"]),
+        options=shown_options(JobOptions(**row["job"]["options"])),
         space=space_of(row["space"]),
         counts=dict(Counter(one.state.value for one in points)),
         best=best_of(points, row["direction"]),

@@ -14,6 +14,7 @@ from ....models import JobState, SweepState
 from ....protocols import Clock
 from ....store import Store, tables
 from ..notebookfile import read_notebook
+from ..notices import sweep_ended
 from ..parameters import schema
 from ..rows import SUBMITTED
 from ..service import JobsService
@@ -107,5 +108,6 @@ class RunningSweeps:
                 .where(tables.sweeps.c.id == number, tables.sweeps.c.state == SweepState.RUNNING.value)
                 .values(state=state.value, ended_at=self._clock.now())
             )
+            sweep_ended(transaction, row, state.value, self._clock.now())
             transaction.emit("sweeps", str(number))
         self._studies.pop(number, None)
