@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,14 @@ class Holder:
     def here(self) -> bool:
         """True where it runs on this boot of this machine, so that its pid says whether it lives."""
         return self.host == host_id()
+
+    def nudge(self) -> None:
+        """Continue one that was stopped (SIGSTOP) and so has not renewed its lease; a running one takes no notice."""
+        if self.here and self.expires < datetime.now(UTC):
+            try:
+                os.kill(self.pid, signal.SIGCONT)
+            except OSError:
+                logger.warning("the engine, process %s, does not renew its lease and is another user's", self.pid)
 
     def lives(self) -> bool:
         """False once the process is gone, or, on another machine, once its lease has run out."""

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from .store import Store
 
 
+WAITING_S = 15.0
+"""An engine that finds another one waits for longer than this until the other has left."""
+
+
 class SystemClock:
     """The machine's time."""
 
@@ -93,6 +97,8 @@ class Platform(LoggingConfigurable):
         help="The engine deletes jobs but for so many of the newest of each notebook; 0 keeps all. With keep_jobs_days "
         "only those are deleted that neither keeps.",
     ).tag(config=True)
+
+    _started_beside = float("-inf")
 
     @classmethod
     def load(cls, config: Config | None = None) -> Platform:
@@ -283,8 +289,14 @@ class Platform(LoggingConfigurable):
         from .engine_lease import EngineLease
 
         # A process that is being killed still has its end of the pipe: only the lease says that it lives.
-        if not (self._ring() and EngineLease(self.store).holder()):
-            self._start_engine()
+        rung, holder = self._ring(), EngineLease(self.store).holder()
+        if holder is not None:
+            holder.nudge()
+            # It is about to leave, or has another data directory: one that waits for its lease is enough.
+            if rung or time.monotonic() - self._started_beside < WAITING_S:
+                return
+            self._started_beside = time.monotonic()
+        self._start_engine()
 
     def _ring(self) -> bool:
         """Write into the engine's pipe; False where nobody has the other end."""

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import deployments, drift, features, gpus, jobs, jobs_shown, models, pipelines, runs, schedules, sweeps, whole
+from . import (
+    deployments,
+    drift,
+    features,
+    gpus,
+    jobs,
+    jobs_shown,
+    models,
+    pipelines,
+    prune,
+    runs,
+    schedules,
+    sweeps,
+    whole,
+)
 from .blocks import Block
 from .grammar import Absent, Grammar
 
@@ -48,6 +62,7 @@ SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
     "sweeps.Sweep": sweeps.show_sweep,
     "pipelines.Pipeline": pipelines.show_pipeline,
     "jobs.JobLog": jobs_shown.show_log,
+    "jobs.Pruned": prune.show_deleted,
     "runs.Run": runs.show_run,
     "runs.RunDetail": runs.show_run,
     "runs.RegisteredModel": models.show_model,

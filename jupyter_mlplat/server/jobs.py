@@ -27,7 +27,8 @@ class JobsHandler(Handler):
     async def get(self) -> None:
         limit, after = self.paging()
         wanted = {name: self.query(name) for name in FILTERS}
-        self.reply(await self.call(self.platform.jobs.list, limit=limit, after=after, **wanted))
+        alone = bool(self.number("alone", 0, low=0, high=1))
+        self.reply(await self.call(self.platform.jobs.list, limit=limit, after=after, alone=alone, **wanted))
 
     @web.authenticated
     @authorized("execute")
@@ -206,7 +207,7 @@ ROUTES = [
         "/jobs",
         JobsHandler,
         {
-            "get": Operation("Jobs, newest first", response="Page[Job]", query=("limit", "after", *FILTERS)),
+            "get": Operation("Jobs, newest first", response="Page[Job]", query=("limit", "after", *FILTERS, "alone")),
             "post": Operation(
                 "Run a notebook as a job",
                 request="JobSpec",

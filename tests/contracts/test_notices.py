@@ -10,8 +10,16 @@ from sqlalchemy import select, update
 
 from jupyter_mlplat.errors import Conflict, Invalid, Unavailable
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.models import Job, JobSpec, Notice, ScheduleChange, ScheduleSpec, Sweep, SweepSpec
-from jupyter_mlplat.services.jobs import JobQueue, JobsService, RunningSweeps, SchedulesService, SweepsService
+from jupyter_mlplat.models import Job, JobSpec, Notice, PipelineSpec, ScheduleChange, ScheduleSpec, Sweep, SweepSpec
+from jupyter_mlplat.services.jobs import (
+    JobQueue,
+    JobsService,
+    PipelinesService,
+    RunningPipelines,
+    RunningSweeps,
+    SchedulesService,
+    SweepsService,
+)
 from jupyter_mlplat.services.jobs.notices import Channels, LongRunning, NoticeLedger, NoticeSender, job_ended
 from jupyter_mlplat.services.jobs.notices.errors import Undeliverable, Undelivered
 from jupyter_mlplat.services.jobs.notices.ledger import failed_since
@@ -225,6 +233,38 @@ def test_a_sweep_tells_once_and_its_points_nothing(
         queue.cancel_queued(claim)
     running.advance()
     assert len(about()) == 3
+
+
+def test_a_pipeline_tells_once_and_its_nodes_nothing(
+    jobs: JobsService, queue: JobQueue, store: Store, home: Home, clock: ManualClock, notebook: Path
+) -> None:
+    pipelines = PipelinesService(store, home, clock, jobs, lambda: None)
+    running = RunningPipelines(store, home, clock, jobs, lambda run: {})
+    node = {"notebook": str(notebook)}
+    nodes = {"first": node, "second": {**node, "needs": ["first"]}}
+    spec = PipelineSpec.model_validate({"name": "nightly", "nodes": nodes, "notify": [{"to": "@team", "on": ALL}]})
+
+    def through(*states: str) -> list[str]:
+        for state in states:
+            running.advance()
+            clock.move(seconds=1)
+            end(queue, None, state)
+        running.advance()
+        with store.read() as connection:
+            rows = connection.execute(select(tables.notices).order_by(tables.notices.c.id)).mappings()
+            return [f"{row['noun']} {row['target']} {row['text'].splitlines()[0]}" for row in rows]
+
+    made = pipelines.create(spec, owner="ada")
+    name = f"pipelines @team Pipeline {made.id} (nightly)"
+    assert through("failed") == [f"{name} failed"]
+    assert "first: cell 2: ValueError: no" in texts(store)[0]
+    pipelines.retry(made.id)
+    assert through("succeeded", "succeeded")[1:] == [f"{name} succeeded again after a failure"]
+    again = pipelines.create(spec, owner="ada")
+    assert through("succeeded", "succeeded")[2:] == [f"pipelines @team Pipeline {again.id} (nightly) succeeded"]
+    wrong = spec.model_copy(update={"notify": [spec.notify[0].model_copy(update={"to": "@nobody"})]})
+    with pytest.raises(Invalid, match="no target is called @nobody"):
+        pipelines.create(wrong, owner="ada")
 
 
 # --- too long -------------------------------------------------------------------------------------

@@ -374,6 +374,34 @@ def test_where_mlflow_does_not_answer_only_the_node_that_asks_waits(
     assert states(pipelines.get(asks.id))["train"] == "queued"
 
 
+def test_a_node_does_not_wait_for_mlflow_without_end(
+    pipelines: PipelinesService,
+    store: Store,
+    home: Home,
+    clock: ManualClock,
+    jobs: JobsService,
+    folder: Path,
+    end: Ends,
+) -> None:
+    def away(run_id: str) -> dict[str, float]:
+        raise Unavailable("MLflow does not answer")
+
+    running = RunningPipelines(store, home, clock, jobs, away)
+    nodes = {"prepare": {}, "train": {"parameters": {"path": "p", "lr": {"from": "prepare.metrics.lr"}}}}
+    asks = pipelines.create(spec(folder, nodes), owner="ada")
+    running.advance()
+    end(prepare={"metrics": {"lr": 0.5}})
+    clock.move(minutes=14)
+    running.advance()
+    assert states(pipelines.get(asks.id))["train"] == "waiting"
+    clock.move(minutes=2)
+    running.advance()
+    running.advance()
+    after = pipelines.get(asks.id)
+    assert (after.state, states(after)["train"]) == ("failed", "failed")
+    assert after.nodes[1].message == "the metrics that it refers to could not be read: MLflow does not answer"
+
+
 # --- engines, crashes -----------------------------------------------------------------------------
 
 

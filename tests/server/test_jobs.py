@@ -225,3 +225,22 @@ async def test_bad_input_is_named_and_nothing_is_written(
         assert said["hint"], spec
         assert str(outside) not in str(said), "a message must not show where a link leads"
     assert (await ask("GET", "jobs")).json["items"] == []
+
+
+async def test_the_list_by_name_sweep_and_alone(ask: Ask, notebook: str) -> None:
+    sweep = (await ask("POST", "sweeps", body={"notebook": notebook, "space": {"x": [1, 2]}, "name": "Seek 50%"})).json
+    job = (await ask("POST", "jobs", body={"notebook": notebook, "name": "plain_one"})).json
+    ids = {one["job_id"] for one in sweep["points"]}
+
+    async def found(**params: str) -> set[str]:
+        return {one["id"] for one in (await ask("GET", "jobs", params=params)).json["items"]}
+
+    assert await found(sweep=sweep["id"]) == ids
+    assert await found(alone="1") == {job["id"]}
+    assert await found(name="PLAIN_o") == {job["id"]}
+    assert await found(name="50%") == ids
+    assert await found(name="plain%one") == set()
+    assert await found(state="queued,running") == ids | {job["id"]}
+    (await ask("GET", "jobs", params={"alone": "yes"})).error(422)
+    (await ask("GET", "jobs", params={"state": "queued,lazy"})).error(422)
+    (await ask("GET", "jobs", params={"sweep": "x"})).error(404)

@@ -348,10 +348,6 @@ class JobQueue:
                 ended_at=self._clock.now(),
             )
 
-    def fail(self, claim: Claim, reason: Reason, message: str) -> None:
-        """An attempt that could not be started has ended; the job may be retried."""
-        self.end(claim.key, {"state": JobState.FAILED.value, "reason": reason.value, "message": message})
-
     def requeue(self, claim: Claim, message: str) -> bool:
         """Give back a claim that was not submitted, saying why: the same attempt number is not used again."""
         own = tables.attempts

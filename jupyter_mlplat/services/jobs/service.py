@@ -222,10 +222,12 @@ class JobsService:
         sweep: str | None = None,
         pipeline: str | None = None,
         name: str | None = None,
+        alone: bool = False,
     ) -> Page[Job]:
         """Jobs, the newest first, without their cells; `after` is the `next` of the page before.
 
-        `state` is one state or several with commas between, `name` a part of the name in any case.
+        `state` is one state or several with commas between, `name` a part of the name in any case;
+        with `alone` those that belong to no sweep and no pipeline.
         Raises `Invalid` for a state or a cursor that is none, `NotFound` for an id that never was one.
         """
         table = tables.jobs
@@ -244,6 +246,8 @@ class JobsService:
             query = query.where(table.c.pipeline_id == number_of(pipeline, "pipeline"))
         if name is not None:
             query = query.where(table.c.name.icontains(name, autoescape=True))
+        if alone:
+            query = query.where(table.c.sweep_id.is_(None), table.c.pipeline_id.is_(None))
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
             line = self._line(connection, rows)

@@ -28,7 +28,7 @@ class Channels:
     smtp_url: str = ""
     smtp_password: str = ""
     mail_from: str = ""
-    named: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict, repr=False)
     hosts: Collection[str] = ()
 
     @property

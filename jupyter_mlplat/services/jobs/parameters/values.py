@@ -169,7 +169,7 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, int):
-        if abs(value) >= 2**63:
+        if not -(2**63) <= value < 2**63:
             raise Wrong("does not fit into 64 bits")
         return int(value)
     if isinstance(value, float):

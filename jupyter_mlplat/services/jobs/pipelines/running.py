@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from .values import MetricsOf, Missing, known_values, needs_metrics_of, resolved
 logger = logging.getLogger("jupyter_mlplat.pipelines")
 
 SAY_AGAIN_S = 30.0
+PATIENCE = timedelta(minutes=15)
+"""So long a node waits for the metrics of an earlier one where MLflow does not answer."""
 
 NEEDED = (
     "id", "pipeline_id", "node", "state", "attempt", "folder", "parameters", "results", "run_id", "message",
@@ -106,7 +109,9 @@ class RunningPipelines:
         pinned = Path(row["folder"]) / f"{node['name']}.ipynb"
         if why_not is not None:
             ended = {"state": JobState.SKIPPED.value, "message": why_not}
-        elif not self._closed([jobs[name]["id"] for name in needs_metrics_of(node, row["parameters"])]):
+        measured = [jobs[name] for name in needs_metrics_of(node, row["parameters"])] if why_not is None else []
+        late = any(self._clock.now() - job["ended_at"] > PATIENCE for job in measured)
+        if not late and not self._closed([job["id"] for job in measured]):
             return None
         try:
             if why_not is None:
@@ -114,6 +119,11 @@ class RunningPipelines:
         except Missing as error:
             message = str(error)[:4000]
             ended = {"state": JobState.FAILED.value, "reason": Reason.BAD_INPUT.value, "message": message}
+        except MLPlatError as error:
+            if not late:
+                raise
+            message = f"the metrics that it refers to could not be read: {error.message}"[:4000]
+            ended = {"state": JobState.FAILED.value, "reason": Reason.BACKEND_UNAVAILABLE.value, "message": message}
         try:
             draft = self._draft(row, node, pinned, values)
         except Invalid as error:

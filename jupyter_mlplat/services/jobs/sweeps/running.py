@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from pathlib import Path
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, select, update
 
 from ....errors import MLPlatError
 from ....home import Home
@@ -44,15 +44,21 @@ class RunningSweeps:
             )
         for row in running:
             try:
-                if row["strategy"] == "optuna" and not row["cancel_requested"]:
-                    self._ask(row)
+                self._move(row)
+            except MLPlatError as error:
+                logger.warning("sweep %s waits: %s", row["id"], error.message)  # the next pass tries again
+        return bool(running)
+
+    def _move(self, row: RowMapping) -> None:
+        if row["strategy"] == "optuna" and not row["cancel_requested"]:
+            try:
+                self._ask(row)
             except MLPlatError:
                 raise
             except Exception as error:
                 logger.exception("sweep %s cannot go on", row["id"])
                 self._give_up(row, f"it could not go on: {type(error).__name__}: {error}")
-            self._settle(row["id"])
-        return bool(running)
+        self._settle(row["id"])
 
     def _give_up(self, row: RowMapping, message: str) -> None:
         """No further point: what it has is all that it will have."""
@@ -90,12 +96,13 @@ class RunningSweeps:
                 transaction.emit("sweeps", str(row["id"]))
 
     def _settle(self, number: int) -> None:
+        with self._store.read() as connection:
+            if _counts_at_the_end(connection, number) is None:
+                return
         with self._store.write() as transaction:
             row = find(transaction.connection, str(number))
-            children = children_of(transaction.connection, number)
-            counts = Counter(one["state"] for one in children)
-            complete = len(children) >= row["trials"] or row["cancel_requested"]
-            if not complete or any(not JobState(state).ended for state in counts):
+            counts = _counts_at_the_end(transaction.connection, number)
+            if counts is None:
                 return
             if counts["succeeded"] == row["trials"]:
                 state = SweepState.SUCCEEDED
@@ -105,9 +112,20 @@ class RunningSweeps:
                 state = SweepState.PARTIAL if counts["succeeded"] else SweepState.FAILED
             transaction.connection.execute(
                 update(tables.sweeps)
-                .where(tables.sweeps.c.id == number, tables.sweeps.c.state == SweepState.RUNNING.value)
+                .where(tables.sweeps.c.id == number)
                 .values(state=state.value, ended_at=self._clock.now())
             )
             sweep_ended(transaction, row, state.value, self._clock.now())
             transaction.emit("sweeps", str(number))
         self._studies.pop(number, None)
+
+
+def _counts_at_the_end(connection: Connection, number: int) -> Counter[str] | None:
+    """How many points a running sweep has in each state, once all of them have ended; None before."""
+    row = find(connection, str(number))
+    children = children_of(connection, number)
+    complete = len(children) >= row["trials"] or row["cancel_requested"]
+    if row["state"] != SweepState.RUNNING.value or not complete:
+        return None
+    counts = Counter(str(one["state"]) for one in children)
+    return None if any(not JobState(state).ended for state in counts) else counts
