@@ -47,7 +47,7 @@ def authorized(action: Literal["read", "write", "execute"]) -> Callable[[Verb], 
 class Operation:
     """One verb of a route as the OpenAPI document shows it.
 
-    `request` and `response` name classes of `models.py` (or `object`, for any JSON object, or
+    `request` and `response` name classes of `models` (or `object`, for any JSON object, or
     `Page[Name]`); `query` the query parameters; `errors` the statuses beyond those that every route has.
     """
 
