@@ -46,11 +46,11 @@ export default tseslint.config(
     }
   },
   {
-    files: ['src/model.ts', 'src/resource.ts', 'src/connection.ts', 'src/contact.ts', 'src/watching.ts', 'src/followed.ts', 'src/ledger.ts'],
+    files: ['src/model.ts', 'src/resource.ts', 'src/connection.ts', 'src/contact.ts', 'src/watching.ts', 'src/followed/**', 'src/ledger.ts'],
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['./panels/*', './widgets/*', './commands'], message: 'model knows api and types only.' }] }
+        { patterns: [{ group: ['**/panels/*', '**/widgets/*', '**/commands', '**/commands/*'], message: 'model knows api and types only.' }] }
       ]
     }
   }

@@ -14,13 +14,16 @@ import type {
   FireTime,
   GPUs,
   Job,
+  JobChanges,
   JobLog,
   JobSpec,
   JobState,
   Lease,
   Occurrence,
   Page,
+  Pipeline,
   RegisteredModel,
+  RetryRequest,
   Run,
   RunDetail,
   Schedule,
@@ -62,9 +65,13 @@ export interface JobFilter {
   readonly owner?: string | null;
   readonly schedule?: string | null;
   readonly sweep?: string | null;
+  readonly pipeline?: string | null;
   /** A part of the name, in any case. */
   readonly name?: string;
 }
+
+/** What the executed notebook of a job can be had as. */
+export type PageFormat = 'notebook' | 'html' | 'pdf';
 
 /** When something is due: one of `cron`, `every` and `at`. */
 export type Timing = Partial<Pick<When, 'cron' | 'timezone' | 'every' | 'at'>>;
@@ -87,7 +94,9 @@ export class Api {
   }
 
   readonly jobs = {
-    list: (limit = 50, signal?: AbortSignal): Promise<Page<Job>> => this._http.json(['jobs'], { query: { limit }, signal }),
+    /** The newest of those that belong to no sweep and no pipeline. */
+    list: (limit = 50, signal?: AbortSignal): Promise<Page<Job>> =>
+      this._http.json(['jobs'], { query: { limit, alone: 1 }, signal }),
     /** A page of those that `filter` names, the newest first. */
     find: (filter: JobFilter, limit: number, after: string | null, signal?: AbortSignal): Promise<Page<Job>> => {
       const { states, ...rest } = filter;
@@ -97,8 +106,13 @@ export class Api {
     create: (spec: JobSpec, idempotencyKey: string = UUID.uuid4()): Promise<Job> =>
       this._http.json(['jobs'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
     cancel: (id: string): Promise<Job> => this._http.json(['jobs', id, 'cancel'], { method: 'POST' }),
-    retry: (id: string): Promise<Job> => this._http.json(['jobs', id, 'retry'], { method: 'POST' }),
+    retry: (id: string, wish: Partial<RetryRequest> = {}): Promise<Job> =>
+      this._http.json(['jobs', id, 'retry'], { method: 'POST', body: wish }),
     remove: (id: string): Promise<void> => this._http.none(['jobs', id], { method: 'DELETE' }),
+    /** What is different from the last time that it succeeded. */
+    changes: (id: string, signal?: AbortSignal): Promise<JobChanges> => this._http.json(['jobs', id, 'changes'], { signal }),
+    /** The executed notebook as a file. */
+    page: (id: string, format: PageFormat): Promise<Blob> => this._http.blob(['jobs', id, format]),
     ofSchedule: (schedule: string, limit: number, signal?: AbortSignal): Promise<Page<Job>> =>
       this._http.json(['jobs'], { query: { schedule, limit }, signal }),
     log: (id: string, offset = 0, signal?: AbortSignal): Promise<JobLog> =>
@@ -140,6 +154,15 @@ export class Api {
     cancel: (id: string): Promise<Sweep> => this._http.json(['sweeps', id, 'cancel'], { method: 'POST' }),
     /** Runs the points again that did not succeed. */
     retry: (id: string): Promise<Sweep> => this._http.json(['sweeps', id, 'retry'], { method: 'POST' })
+  };
+
+  readonly pipelines = {
+    list: (limit: number, signal?: AbortSignal): Promise<Page<Pipeline>> =>
+      this._http.json(['pipelines'], { query: { limit }, signal }),
+    get: (id: string, signal?: AbortSignal): Promise<Pipeline> => this._http.json(['pipelines', id], { signal }),
+    cancel: (id: string): Promise<Pipeline> => this._http.json(['pipelines', id, 'cancel'], { method: 'POST' }),
+    /** Runs the nodes again that did not succeed. */
+    retry: (id: string): Promise<Pipeline> => this._http.json(['pipelines', id, 'retry'], { method: 'POST' })
   };
 
   readonly notebooks = {

@@ -9,6 +9,9 @@ export const API_PATH = 'mlplat/api/v1';
 /** Milliseconds after which a request is given up. */
 const TIMEOUT = 60_000;
 
+/** The same for a file, which the server may have to make first. */
+const FILE_TIMEOUT = 180_000;
+
 /** What went wrong with a request: what happened, to what, and what to do next. */
 export class ApiError extends Error {
   constructor(
@@ -44,6 +47,8 @@ export interface IRequest {
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Milliseconds. */
+  readonly timeout?: number;
 }
 
 /** True for a JSON object. */
@@ -75,6 +80,11 @@ export class Http {
     }
   }
 
+  /** A file that a route answers. Raises `ApiError`. */
+  async blob(path: string[], request: IRequest = {}): Promise<Blob> {
+    return (await this._send(path, { timeout: FILE_TIMEOUT, ...request })).blob();
+  }
+
   /** Asks without looking at the answer. Raises `ApiError`. */
   async none(path: string[], request: IRequest): Promise<void> {
     await this._send(path, request);
@@ -85,7 +95,7 @@ export class Http {
       .filter(([, value]) => value !== undefined && value !== null && value !== '')
       .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
       .join('&');
-    const timeout = AbortSignal.timeout(TIMEOUT);
+    const timeout = AbortSignal.timeout(request.timeout ?? TIMEOUT);
     const init: RequestInit = {
       method: request.method ?? 'GET',
       signal: request.signal ? AbortSignal.any([request.signal, timeout]) : timeout
@@ -104,7 +114,7 @@ export class Http {
         throw error;
       }
       throw timeout.aborted
-        ? new ApiError('The server did not answer within a minute.', 0, 'timeout', 'Try again.', {})
+        ? new ApiError('The server did not answer in time.', 0, 'timeout', 'Try again.', {})
         : new ApiError('The Jupyter server cannot be reached.', 0, 'offline', 'Is it still running?', {});
     }
     if (!response.ok) {

@@ -21,6 +21,7 @@ import { DeploymentView } from './panels/deployment';
 import { DriftView } from './panels/drift';
 import { JobView } from './panels/job/view';
 import { JobsView } from './panels/jobs/view';
+import { PipelineView } from './panels/pipeline/view';
 import { RunView } from './panels/run';
 import { SchedulesView } from './panels/schedules/view';
 import { PlatformPanel } from './panels/side';
@@ -131,6 +132,9 @@ function identityOf(content: unknown): { command: string; args: Record<string, J
   if (content instanceof SweepView) {
     return { command: CommandIDs.openSweep, args: { id: content.sweepId } };
   }
+  if (content instanceof PipelineView) {
+    return { command: CommandIDs.openPipeline, args: { id: content.pipelineId } };
+  }
   if (content instanceof SchedulesView) {
     return { command: CommandIDs.openSchedules, args: {} };
   }
@@ -178,7 +182,7 @@ const status: JupyterFrontEndPlugin<void> = {
 
 const running: JupyterFrontEndPlugin<void> = {
   id: `${NAMESPACE}:running`,
-  description: 'Lists living jobs, sweeps and endpoints among the running terminals and kernels.',
+  description: 'Lists living jobs, sweeps, pipelines and endpoints among the running terminals and kernels.',
   autoStart: true,
   requires: [IMLPlat],
   optional: [IRunningSessionManagers, ITranslator],

@@ -8,23 +8,25 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { type Api, ApiError, type DriftCheckSpec, type JobFilter } from './api';
 import { EventConnection } from './connection';
 import { type Availability, Contact } from './contact';
-import { type IJobMove, type IJobView, type IScheduleView, JobList, JobMoves, watchJob, watchSchedule, watchSweep, watchSweeps } from './followed';
+import * as followed from './followed';
+import type { IJobMove, IJobView, IScheduleView } from './followed';
 import { type Ledger, watchLedger } from './ledger';
 import { Resource } from './resource';
-import {
-  type Deployment,
-  type DriftReport,
-  type Experiment,
-  type FeatureView,
-  type GPUs,
-  type Job,
-  type Page,
-  type RegisteredModel,
-  type Run,
-  type RunDetail,
-  type Schedule,
-  type Status,
-  type Sweep
+import type {
+  Deployment,
+  DriftReport,
+  Experiment,
+  FeatureView,
+  GPUs,
+  Job,
+  Page,
+  Pipeline,
+  RegisteredModel,
+  Run,
+  RunDetail,
+  Schedule,
+  Status,
+  Sweep
 } from './types';
 import { type Topic, Watching } from './watching';
 
@@ -38,8 +40,11 @@ export const CHANGED_SCHEMA = 'https://schema.jupyter-mlplat.org/changed/v1';
 /** Where the last drift report and the chosen experiment are remembered. */
 const STATE_KEY = 'jupyter-mlplat:model';
 
-/** Jobs of one page of the list. */
+/** Rows of one page of a list. */
 const PAGE = 50;
+
+/** The lists that can become longer. */
+export type LongList = 'jobs' | 'sweeps' | 'pipelines';
 
 /** What a model is made of. */
 export interface IModelOptions {
@@ -63,9 +68,11 @@ export class PlatformModel implements IDisposable {
     const listed = <T>(topic: Topic, fetch: (signal: AbortSignal) => Promise<T>): Resource<T> =>
       this._watching.add([topic], null, new Resource(fetch, failed));
     this.status = contact.status;
-    this.jobs = listed('jobs', signal => api.jobs.list(this._jobLimit, signal));
+    this.jobs = listed('jobs', signal => api.jobs.list(this._limits.jobs, signal));
     this.schedules = listed('schedules', signal => api.schedules.list(100, signal));
-    this.sweeps = watchSweeps(this._watching, new Resource(signal => api.sweeps.list(this._sweepLimit, null, signal), failed));
+    this.sweeps = followed.watchSweeps(this._watching, new Resource(signal => api.sweeps.list(this._limits.sweeps, null, signal), failed));
+    const readPipelines = (signal: AbortSignal): Promise<Page<Pipeline>> => followed.listPipelines(api, this._limits.pipelines, signal);
+    this.pipelines = followed.watchPipelines(this._watching, new Resource(readPipelines, failed));
     this.experiments = listed('runs', signal => api.runs.experiments(signal));
     this.runs = listed('runs', signal => api.runs.list(this.experiment, PAGE, signal));
     this.models = listed('models', signal => api.runs.models(signal));
@@ -109,10 +116,13 @@ export class PlatformModel implements IDisposable {
 
   readonly api: Api;
   readonly status: Resource<Status>;
+  /** The newest jobs that belong to no sweep and no pipeline. */
   readonly jobs: Resource<Page<Job>>;
   readonly schedules: Resource<Page<Schedule>>;
   /** The newest sweeps, without their points. */
   readonly sweeps: Resource<Page<Sweep>>;
+  /** The newest pipelines, those that run with their nodes. */
+  readonly pipelines: Resource<Page<Pipeline>>;
   readonly experiments: Resource<Page<Experiment>>;
   readonly runs: Resource<Page<Run>>;
   readonly models: Resource<Page<RegisteredModel>>;
@@ -164,6 +174,7 @@ export class PlatformModel implements IDisposable {
     if (this.availability.kind === 'ok') {
       this.jobs.demand();
       this.sweeps.demand();
+      this.pipelines.demand();
       this.deployments.demand();
       this.gpus.demand();
     }
@@ -175,36 +186,35 @@ export class PlatformModel implements IDisposable {
     this._watching.all();
   }
 
-  /** One more page of jobs. */
-  moreJobs(): void {
-    this._jobLimit = Math.min(500, this._jobLimit + PAGE);
-    void this.jobs.refresh();
-  }
-
-  /** Older sweeps as well. */
-  moreSweeps(): void {
-    this._sweepLimit = Math.min(500, this._sweepLimit + PAGE);
-    void this.sweeps.refresh();
+  /** Older ones as well. */
+  more(list: LongList): void {
+    this._limits[list] = Math.min(500, this._limits[list] + PAGE);
+    void this[list].refresh();
   }
 
   /** The jobs that `filter` names, page by page, live until disposed. */
-  listJobs(filter: JobFilter): JobList {
-    return new JobList(this.api, this._watching, filter);
+  listJobs(filter: JobFilter): followed.JobList {
+    return new followed.JobList(this.api, this._watching, filter);
   }
 
   /** A sweep with its points, live until disposed. */
   watchSweep(id: string): Resource<Sweep> {
-    return watchSweep(this.api, this._watching, id);
+    return followed.watchSweep(this.api, this._watching, id);
+  }
+
+  /** A pipeline with its nodes, live until disposed. */
+  watchPipeline(id: string): Resource<Pipeline> {
+    return followed.watchPipeline(this.api, this._watching, id);
   }
 
   /** A job, its notebook and its log, live until disposed. */
   watchJob(id: string): IJobView & IDisposable {
-    return watchJob(this.api, this._watching, id);
+    return followed.watchJob(this.api, this._watching, id);
   }
 
   /** A schedule and how its notebook was edited since, live until disposed. */
   watchSchedule(id: string): IScheduleView & IDisposable {
-    return watchSchedule(this.api, this._watching, this._saved, id);
+    return followed.watchSchedule(this.api, this._watching, this._saved, id);
   }
 
   /** What became of the instants of all schedules, and which come; live until disposed. */
@@ -280,11 +290,10 @@ export class PlatformModel implements IDisposable {
   private readonly _contact: Contact;
   private readonly _watching = new Watching();
   private readonly _saved = new Signal<this, void>(this);
-  private readonly _moves = new JobMoves();
+  private readonly _moves = new followed.JobMoves();
   private _experiment: string | null = null;
   private _lastCheck: DriftCheckSpec | null = null;
-  private _jobLimit = PAGE;
-  private _sweepLimit = 20;
+  private readonly _limits: Record<LongList, number> = { jobs: PAGE, sweeps: 20, pipelines: 20 };
   private _started = false;
   private _disposed = false;
 }

@@ -14,9 +14,7 @@ export class JobNotifications implements IDisposable {
     private readonly _model: PlatformModel,
     private readonly _commands: CommandRegistry,
     private readonly _trans: TranslationBundle
-  ) {
-    _model.jobs.changed.connect(this._update, this);
-  }
+  ) {}
 
   get isDisposed(): boolean {
     return this._disposed;
@@ -25,7 +23,18 @@ export class JobNotifications implements IDisposable {
   /** Follows a job from now on. */
   follow(job: Job): void {
     const id = Notification.emit(this._message(job), 'in-progress', { autoClose: false, actions: this._actions(job) });
-    this._ids.set(job.id, id);
+    const view = this._model.watchJob(job.id);
+    this._views.add(view);
+    view.job.changed.connect((_, { data }) => {
+      if (data !== null) {
+        this._update(id, data);
+        if (ended(data)) {
+          this._views.delete(view);
+          view.dispose();
+        }
+      }
+    });
+    view.job.demand();
     this._model.jobs.demand();
     this._model.jobs.invalidate();
   }
@@ -33,30 +42,23 @@ export class JobNotifications implements IDisposable {
   dispose(): void {
     if (!this._disposed) {
       this._disposed = true;
-      this._model.jobs.changed.disconnect(this._update, this);
+      this._views.forEach(view => {
+        view.dispose();
+      });
     }
   }
 
-  private _update(): void {
-    for (const job of this._model.jobs.data?.items ?? []) {
-      const id = this._ids.get(job.id);
-      if (id === undefined) {
-        continue;
-      }
-      const done = ended(job);
-      const type = !done ? 'in-progress' : job.state === 'succeeded' ? 'success' : job.state === 'cancelled' ? 'info' : 'error';
-      Notification.update({
-        id,
-        message: this._message(job),
-        type,
-        actions: this._actions(job),
-        autoClose: done ? (type === 'error' ? false : 6000) : false,
-        ...(done || job.cells_total === 0 ? {} : { progress: job.cells_done / job.cells_total })
-      });
-      if (done) {
-        this._ids.delete(job.id);
-      }
-    }
+  private _update(id: string, job: Job): void {
+    const done = ended(job);
+    const type = !done ? 'in-progress' : job.state === 'succeeded' ? 'success' : job.state === 'cancelled' ? 'info' : 'error';
+    Notification.update({
+      id,
+      message: this._message(job),
+      type,
+      actions: this._actions(job),
+      autoClose: done ? (type === 'error' ? false : 6000) : false,
+      ...(done || job.cells_total === 0 ? {} : { progress: job.cells_done / job.cells_total })
+    });
   }
 
   private _message(job: Job): string {
@@ -87,7 +89,7 @@ export class JobNotifications implements IDisposable {
   private _actions(job: Job): Notification.IAction[] {
     return [
       {
-        label: this._trans.__('Open notebook'),
+        label: ended(job) ? this._trans.__('Open notebook') : this._trans.__('Watch'),
         displayType: 'link',
         callback: event => {
           event.preventDefault();
@@ -97,6 +99,6 @@ export class JobNotifications implements IDisposable {
     ];
   }
 
-  private readonly _ids = new Map<string, string>();
+  private readonly _views = new Set<IDisposable>();
   private _disposed = false;
 }

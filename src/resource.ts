@@ -11,7 +11,7 @@ export interface ISnapshot<T> {
   readonly error: ApiError | null;
 }
 
-/** Milliseconds between two fetches of the same thing, however many events arrive. */
+/** Milliseconds between two fetches of the same thing, however many events arrive, unless it says otherwise. */
 const GAP = 250;
 
 /** Any failure as an ApiError. */
@@ -22,7 +22,8 @@ export function asApiError(error: unknown): ApiError {
 export class Resource<T> implements IDisposable {
   constructor(
     private readonly _fetch: (signal: AbortSignal, last: T | null) => Promise<T>,
-    private readonly _failed: (error: ApiError) => void = () => undefined
+    private readonly _failed: (error: ApiError) => void = () => undefined,
+    private readonly _gap = GAP
   ) {}
 
   /** Emitted with every new snapshot. */
@@ -59,7 +60,7 @@ export class Resource<T> implements IDisposable {
       return;
     }
     if (this._timer === null) {
-      const wait = Math.max(0, this._began + GAP - performance.now());
+      const wait = Math.max(0, this._began + this._gap - performance.now());
       this._timer = window.setTimeout(() => {
         this._timer = null;
         void this.refresh();
@@ -133,7 +134,7 @@ export class Resource<T> implements IDisposable {
   private _snapshot: ISnapshot<T> = { phase: 'idle', data: null, error: null };
   private _running: Promise<void> | null = null;
   private _timer: number | null = null;
-  private _began = -GAP;
+  private _began = -Infinity;
   private _stale = false;
   private _disposed = false;
 }

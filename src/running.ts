@@ -1,4 +1,4 @@
-/** Living jobs, sweeps and endpoints in JupyterLab's panel of running things: people look there to free them. */
+/** Living jobs, sweeps, pipelines and endpoints in JupyterLab's panel of running things: people look there to free them. */
 
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { IRunningSessions } from '@jupyterlab/running';
@@ -6,11 +6,13 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { ended } from './model';
 import type { IPanelContext } from './panels/context';
 import { servedVersions } from './panels/deployments';
+import { counted, figuresOf } from './panels/jobs/figures';
 import { shortId } from './panels/jobs/words';
+import { allNodes, endedNodes, progressWords as pipelineWords } from './panels/pipeline/words';
 import { progressWords } from './panels/sweep/words';
 import { CommandIDs } from './tokens';
-import type { Deployment, Job, Sweep } from './types';
-import { deployIcon, runAsJobIcon, sweepIcon } from './widgets/icons';
+import type { Deployment, Job, Pipeline, Sweep } from './types';
+import { deployIcon, pipelineIcon, runAsJobIcon, sweepIcon } from './widgets/icons';
 import { stateWord } from './widgets/state';
 
 type Item = IRunningSessions.IRunningItem;
@@ -20,7 +22,7 @@ export class RunningManager implements IRunningSessions.IManager {
     const { model, trans } = _context;
     this.name = trans.__('ML Platform');
     this.shutdownAllLabel = trans.__('Cancel All Jobs');
-    for (const resource of [model.jobs, model.sweeps, model.deployments]) {
+    for (const resource of [...counted(model), model.deployments]) {
       (resource.changed as ISignal<unknown, unknown>).connect(() => {
         this._runningChanged.emit();
       });
@@ -34,7 +36,7 @@ export class RunningManager implements IRunningSessions.IManager {
 
   readonly shutdownAllConfirmationText = (): string => {
     const { trans } = this._context;
-    const count = this._jobs.length;
+    const count = figuresOf(this._context.model).running + figuresOf(this._context.model).queued;
     if (count === 0) {
       return trans.__('No job runs. Endpoints are asked about next.');
     }
@@ -50,19 +52,17 @@ export class RunningManager implements IRunningSessions.IManager {
   }
 
   running(): Item[] {
-    const sweeps = this._sweeps;
-    const grouped = new Set(sweeps.map(sweep => sweep.id));
-    const jobs = this._jobs.filter(job => job.sweep_id === null || !grouped.has(job.sweep_id));
     return [
-      ...sweeps.map(sweep => this._ofSweep(sweep)),
-      ...jobs.map(job => this._ofJob(job)),
+      ...this._sweeps.map(sweep => this._ofSweep(sweep)),
+      ...this._pipelines.map(pipeline => this._ofPipeline(pipeline)),
+      ...this._jobs.map(job => this._ofJob(job)),
       ...this._endpoints.map(deployment => this._ofDeployment(deployment))
     ];
   }
 
   refreshRunning(): void {
     const { model } = this._context;
-    [model.jobs, model.sweeps, model.deployments].forEach(resource => {
+    [...counted(model), model.deployments].forEach(resource => {
       resource.invalidate();
     });
   }
@@ -73,13 +73,14 @@ export class RunningManager implements IRunningSessions.IManager {
 
   private async _shutdownAll(): Promise<void> {
     const { model, trans } = this._context;
-    const { jobs, sweeps, deployments } = model.api;
-    const own = this._sweeps;
+    const { jobs, sweeps, pipelines, deployments } = model.api;
     const names = this._endpoints.map(each => each.name);
-    const grouped = new Set(own.map(sweep => sweep.id));
-    const single = this._jobs.filter(job => job.sweep_id === null || !grouped.has(job.sweep_id));
     // What has ended meanwhile needs no end, and what cannot be reached is told by the panel.
-    await Promise.allSettled([...own.map(each => sweeps.cancel(each.id)), ...single.map(each => jobs.cancel(each.id))]);
+    await Promise.allSettled([
+      ...this._sweeps.map(each => sweeps.cancel(each.id)),
+      ...this._pipelines.map(each => pipelines.cancel(each.id)),
+      ...this._jobs.map(each => jobs.cancel(each.id))
+    ]);
     if (names.length > 0) {
       const answer = await showDialog({
         title: trans._n('Delete %1 endpoint, too?', 'Delete %1 endpoints, too?', names.length),
@@ -118,6 +119,18 @@ export class RunningManager implements IRunningSessions.IManager {
     };
   }
 
+  private _ofPipeline(pipeline: Pipeline): Item {
+    const { trans } = this._context;
+    return {
+      icon: () => pipelineIcon,
+      label: () => trans.__('%1, pipeline %2', pipeline.name, shortId(pipeline.id)),
+      labelTitle: () => trans.__('Pipeline %1: %2', pipeline.id, pipelineWords(pipeline, trans)),
+      detail: () => `${endedNodes(pipeline)}/${allNodes(pipeline)}`,
+      open: this._run(CommandIDs.openPipeline, { id: pipeline.id }),
+      shutdown: this._run(CommandIDs.cancelPipeline, { id: pipeline.id })
+    };
+  }
+
   private _ofDeployment(deployment: Deployment): Item {
     const { trans } = this._context;
     return {
@@ -142,6 +155,10 @@ export class RunningManager implements IRunningSessions.IManager {
 
   private get _sweeps(): Sweep[] {
     return (this._context.model.sweeps.data?.items ?? []).filter(sweep => sweep.state === 'running');
+  }
+
+  private get _pipelines(): Pipeline[] {
+    return (this._context.model.pipelines.data?.items ?? []).filter(pipeline => pipeline.state === 'running');
   }
 
   private get _endpoints(): Deployment[] {

@@ -4,12 +4,11 @@ import { ReactWidget } from '@jupyterlab/apputils';
 import { type ISignal, Signal } from '@lumino/signaling';
 import * as React from 'react';
 import type { IPanelContext } from './panels/context';
+import { counted, figuresOf, type IFigures as IJobFigures } from './panels/jobs/figures';
 import { CommandIDs, type SectionName } from './tokens';
 import { stateIcons } from './widgets/icons';
 
-interface IFigures {
-  readonly running: number;
-  readonly queued: number;
+interface IFigures extends IJobFigures {
   readonly trouble: number;
   readonly gpus: { readonly used: number; readonly of: number };
 }
@@ -20,7 +19,7 @@ export class StatusItem extends ReactWidget {
     this.addClass('jp-mlplat');
     this.addClass('jp-mlplat-statusItem');
     const { model } = _context;
-    for (const resource of [model.jobs, model.deployments, model.gpus]) {
+    for (const resource of [...counted(model), model.deployments, model.gpus]) {
       (resource.changed as ISignal<unknown, unknown>).connect(() => {
         this.update();
         this._activeChanged.emit();
@@ -81,11 +80,9 @@ export class StatusItem extends ReactWidget {
 
   private get _figures(): IFigures {
     const { model } = this._context;
-    const jobs = model.jobs.data?.items ?? [];
     const devices = model.gpus.data?.devices ?? [];
     return {
-      running: jobs.filter(job => job.state === 'running' || job.state === 'starting').length,
-      queued: jobs.filter(job => job.state === 'queued').length,
+      ...figuresOf(model),
       trouble: (model.deployments.data?.items ?? []).filter(each => each.state === 'failed' || each.state === 'degraded').length,
       gpus: { used: devices.filter(device => device.lease !== null).length, of: devices.length }
     };

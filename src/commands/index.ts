@@ -7,6 +7,7 @@ import { type ICommandContext, type ICommandOptions, text, told } from './comman
 import { deploymentCommands } from './deployments';
 import { jobListCommands } from './job-list';
 import { jobCommands } from './jobs';
+import { pipelineCommands } from './pipelines';
 import { platformCommands } from './platform';
 import { runCommands } from './runs';
 import { scheduleCommands } from './schedules';
@@ -43,7 +44,7 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
     }
   };
   const whole: ICommandContext = { ...options, show, close, saved };
-  return [platformCommands, jobCommands, jobListCommands, sweepCommands, scheduleCommands, runCommands, deploymentCommands]
+  return [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands]
     .flatMap(list => list(whole))
     .map(command =>
       commands.addCommand(command.id, {

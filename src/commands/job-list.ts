@@ -4,7 +4,7 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { ApiError } from '../api';
 import { ended } from '../model';
 import { type Group, GROUP_NAMES } from '../panels/jobs/filters';
-import { type IJobsState, JobsView } from '../panels/jobs/view';
+import { type IJobsState, JobsView, LISTS } from '../panels/jobs/view';
 import { asApiError } from '../resource';
 import { CommandIDs } from '../tokens';
 import type { Job } from '../types';
@@ -59,15 +59,16 @@ export function jobListCommands({ context, show, close, saved }: ICommandContext
     {
       id: CommandIDs.openJobs,
       label: trans.__('Show Jobs'),
-      caption: trans.__('Open the list of all jobs and sweeps'),
+      caption: trans.__('Open the list of all jobs, sweeps and pipelines'),
       icon: jobsIcon,
       args: {
-        list: { type: 'string', enum: ['jobs', 'sweeps'], description: trans.__('what is listed') },
+        list: { type: 'string', enum: [...LISTS], description: trans.__('what is listed') },
         states: STRING(trans.__('groups of states with commas: %1', GROUP_NAMES.join(', '))),
         mine: { type: 'boolean', description: trans.__('only your own') },
         name: { type: 'string', description: trans.__('part of the name') },
         schedule: STRING(trans.__('id of the schedule that made them')),
-        sweep: STRING(trans.__('id of the sweep that they belong to'))
+        sweep: STRING(trans.__('id of the sweep that they belong to')),
+        pipeline: STRING(trans.__('id of the pipeline that they belong to'))
       },
       run: async args => {
         const state = Object.keys(args).some(name => name !== 'label') ? stateOf(args) : null;
@@ -140,11 +141,12 @@ export function jobListCommands({ context, show, close, saved }: ICommandContext
 function stateOf(args: ReadonlyPartialJSONObject): IJobsState {
   const states = (text(args.states) ?? '').split(',');
   return {
-    list: args.list === 'sweeps' ? 'sweeps' : 'jobs',
+    list: LISTS.find(list => list === args.list) ?? 'jobs',
     groups: GROUP_NAMES.filter((group: Group) => states.includes(group)),
     mine: args.mine === true,
     name: text(args.name) ?? '',
     schedule: text(args.schedule) ?? null,
-    sweep: text(args.sweep) ?? null
+    sweep: text(args.sweep) ?? null,
+    pipeline: text(args.pipeline) ?? null
   };
 }

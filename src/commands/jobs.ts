@@ -1,12 +1,13 @@
 /** Commands of jobs: run a notebook, look, cancel, run again, delete. */
 
-import { runIcon } from '@jupyterlab/ui-components';
+import { downloadIcon, runIcon } from '@jupyterlab/ui-components';
 import { ended } from '../model';
 import { JobView } from '../panels/job/view';
 import { CommandIDs } from '../tokens';
 import type { Job } from '../types';
 import { againIcon, cancelIcon, runAsJobIcon, trashIcon } from '../widgets/icons';
 import { choose, type ICommand, type ICommandContext, STRING, sure, text } from './command';
+import { download, FORMATS } from './download';
 import { runForm } from './form';
 
 export function jobCommands(whole: ICommandContext): ICommand[] {
@@ -72,13 +73,18 @@ export function jobCommands(whole: ICommandContext): ICommand[] {
       label: trans.__('Run Again'),
       caption: trans.__('Run the notebook as it was then, with the same parameters, as a new job'),
       icon: againIcon,
-      args: { id: STRING(trans.__('id of the job')) },
+      args: {
+        id: STRING(trans.__('id of the job')),
+        edited: { type: 'boolean', description: trans.__('with the notebook as it is now') },
+        from_start: { type: 'boolean', description: trans.__('not from its last checkpoint') }
+      },
       run: async args => {
         const id = text(args.id) ?? (await chosen(trans.__('Run which job again?'), ended));
         if (!id) {
           return null;
         }
-        const job = await model.api.jobs.retry(id);
+        const wish = { edited: args.edited === true, from_start: args.from_start === true };
+        const job = await model.api.jobs.retry(id, wish);
         notifications.follow(job);
         return job.id;
       }
@@ -105,12 +111,29 @@ export function jobCommands(whole: ICommandContext): ICommand[] {
       }
     },
     {
+      id: CommandIDs.downloadJob,
+      label: trans.__('Download Executed Notebook'),
+      caption: trans.__('Save the executed notebook of a job as a notebook, an HTML page or a PDF'),
+      icon: downloadIcon,
+      args: {
+        id: STRING(trans.__('id of the job')),
+        format: { type: 'string', enum: [...FORMATS], description: trans.__('what it is saved as') }
+      },
+      run: async args => {
+        const id = text(args.id) ?? (await chosen(trans.__('Download the notebook of which job?')));
+        const format = FORMATS.find(each => each === args.format) ?? 'notebook';
+        if (id) {
+          await download(context, id, format);
+        }
+      }
+    },
+    {
       id: CommandIDs.moreJobs,
       label: trans.__('Show More Jobs'),
       caption: trans.__('List older jobs as well'),
       icon: againIcon,
       run: () => {
-        model.moreJobs();
+        model.more('jobs');
       }
     }
   ];

@@ -80,7 +80,7 @@ export function sweepCommands({ context, show }: ICommandContext): ICommand[] {
       caption: trans.__('List older sweeps as well'),
       icon: moreIcon,
       run: () => {
-        model.moreSweeps();
+        model.more('sweeps');
       }
     }
   ];

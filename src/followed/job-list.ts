@@ -37,6 +37,7 @@ export function fits(job: Job, filter: JobFilter): boolean {
     (!filter.owner || job.owner === filter.owner) &&
     (!filter.schedule || job.schedule_id === filter.schedule) &&
     (!filter.sweep || job.sweep_id === filter.sweep) &&
+    (!filter.pipeline || job.pipeline_id === filter.pipeline) &&
     (!filter.name || job.name.toLowerCase().includes(filter.name.toLowerCase()))
   );
 }

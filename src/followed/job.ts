@@ -4,14 +4,30 @@ import type * as nbformat from '@jupyterlab/nbformat';
 import type { IDisposable } from '@lumino/disposable';
 import type { Api } from '../api';
 import { Resource } from '../resource';
-import { ENDED_JOB_STATES, type Job, type JobLog } from '../types';
+import { ENDED_JOB_STATES, type Job, type JobChanges, type JobLog } from '../types';
 import type { Watching } from '../watching';
+
+/** Milliseconds between two fetches of an executed notebook, which may be large. */
+const NOTEBOOK_GAP = 1000;
+
+/** Milliseconds after which a cell that prints is looked at again: what it prints is no event. */
+const PRINTS = 2000;
+
+/** The same between two comparisons, which read two runs. */
+const CHANGES_GAP = 3000;
+
+/** A fetch takes at most one part in so many of the time. */
+const SHARE = 8;
 
 /** A job with its executed notebook, while somebody looks at it. */
 export interface IJobView {
   readonly job: Resource<Job>;
   readonly notebook: Resource<nbformat.INotebookContent>;
   readonly log: Resource<JobLog>;
+  /** What is different from the last time that it succeeded. */
+  readonly changes: Resource<JobChanges>;
+  /** Somebody sees it: while the job runs, what its cells print is followed. */
+  seen: boolean;
 }
 
 /** A job, its notebook and its log, live until disposed. */
@@ -23,7 +39,21 @@ export function watchJob(api: Api, watching: Watching, id: string): IJobView & I
     new Resource(signal => api.jobs.get(id, signal)),
     data => data?.state === 'queued'
   );
-  const notebook = watching.add(['jobs'], id, new Resource(signal => api.jobs.notebook(id, signal)));
+  let took = 0;
+  const notebook = watching.add(
+    ['jobs'],
+    id,
+    new Resource(
+      async signal => {
+        const began = performance.now();
+        const content = await api.jobs.notebook(id, signal);
+        took = performance.now() - began;
+        return content;
+      },
+      undefined,
+      NOTEBOOK_GAP
+    )
+  );
   let attempt: number | undefined;
   const log = watching.add(
     ['jobs'],
@@ -36,12 +66,49 @@ export function watchJob(api: Api, watching: Watching, id: string): IJobView & I
       return last && same ? { ...next, text: last.text + next.text } : next;
     })
   );
+  const changes = watching.add(['jobs'], id, new Resource(signal => api.jobs.changes(id, signal), undefined, CHANGES_GAP));
+  let seen = false;
+  let timer = 0;
+  const look = (): void => {
+    window.clearTimeout(timer);
+    timer = 0;
+    if (seen && !job.isDisposed && job.data?.state === 'running') {
+      timer = window.setTimeout(
+        () => {
+          if (!document.hidden) {
+            notebook.invalidate();
+            log.invalidate();
+          }
+          look();
+        },
+        Math.max(PRINTS, SHARE * took)
+      );
+    }
+  };
+  let running = false;
+  job.changed.connect((_, { data }) => {
+    if (running !== (data?.state === 'running')) {
+      running = !running;
+      look();
+    }
+  });
   return {
     job,
     notebook,
     log,
+    changes,
+    get seen() {
+      return seen;
+    },
+    set seen(value: boolean) {
+      if (seen !== value) {
+        seen = value;
+        look();
+      }
+    },
     dispose: () => {
-      [job, notebook, log].forEach(each => {
+      window.clearTimeout(timer);
+      [job, notebook, log, changes].forEach(each => {
         each.dispose();
       });
     },

@@ -135,6 +135,22 @@ export function CommandButton(props: {
   );
 }
 
+/** A link to another of our views. */
+export function Link(props: { readonly command: string; readonly id: string; readonly words: string }): JSX.Element {
+  const { commands } = usePanel();
+  return (
+    <button
+      type="button"
+      className="jp-mlplat-link"
+      onClick={() => {
+        void commands.execute(props.command, { id: props.id });
+      }}
+    >
+      {props.words}
+    </button>
+  );
+}
+
 /** A React widget inside our contexts. Subclasses render; `onShown` runs whenever it becomes visible. */
 export abstract class PanelWidget extends ReactWidget {
   constructor(protected readonly context: IPanelContext) {

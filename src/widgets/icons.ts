@@ -66,5 +66,6 @@ export const statusIcon = icon('status', `<path d="M1.8 8.5h3L6.5 4l3 8 1.7-3.5h
 export const openIcon = icon('open', `<path d="M7 3H3.8a.8.8 0 0 0-.8.8v8.4c0 .4.4.8.8.8h8.4c.4 0 .8-.4.8-.8V9M9.5 3H13v3.5M13 3 7.5 8.5"/>`, LINE);
 export const jobsIcon = icon('jobs', `<rect x="2.4" y="2.9" width="11.2" height="10.2" rx="1.4"/><path d="M5 6h.1M5 8h.1M5 10h.1M7.2 6h3.9M7.2 8h3.9M7.2 10h3.9"/>`, LINE);
 export const sweepIcon = icon('sweep', `<rect x="2.6" y="2.6" width="4.4" height="4.4" rx="1"/><rect x="9" y="2.6" width="4.4" height="4.4" rx="1"/><rect x="2.6" y="9" width="4.4" height="4.4" rx="1"/><rect x="9" y="9" width="4.4" height="4.4" rx="1" fill="currentColor"/>`, LINE);
+export const pipelineIcon = icon('pipeline', `<rect x="1.6" y="5.8" width="4.4" height="4.4" rx="1"/><rect x="10" y="2" width="4.4" height="4.4" rx="1"/><rect x="10" y="9.6" width="4.4" height="4.4" rx="1"/><path d="M6 8c2.4 0 1.6-3.8 4-3.8M6 8c2.4 0 1.6 3.8 4 3.8"/>`, LINE);
 export const bestIcon = icon('best', `<path d="m8 2.2 1.8 3.7 4 .6-2.9 2.8.7 4L8 11.4l-3.6 1.9.7-4-2.9-2.8 4-.6z" fill="currentColor"/>`, LINE);
 export const moreIcon = icon('more', `<path d="m4 6 4 4 4-4"/>`, LINE);

@@ -3,13 +3,24 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { CellState, DeploymentState, JobState, OccurrenceState, ScheduleState, SweepState } from '../types';
+import type { CellState, DeploymentState, JobState, NoticeState, OccurrenceState, PipelineState, ScheduleState, SweepState } from '../types';
 import { stateIcons } from './icons';
 import { useTrans } from './trans';
 
 /** MLflow's words for the state of a run. */
 export type RunStatus = 'RUNNING' | 'SCHEDULED' | 'FINISHED' | 'FAILED' | 'KILLED';
-export type AnyState = JobState | CellState | DeploymentState | ScheduleState | OccurrenceState | SweepState | RunStatus;
+/** A node of a pipeline that waits for others has no job yet. */
+export type NodeState = JobState | 'waiting';
+export type AnyState =
+  | NodeState
+  | CellState
+  | DeploymentState
+  | ScheduleState
+  | OccurrenceState
+  | SweepState
+  | PipelineState
+  | NoticeState
+  | RunStatus;
 
 export type Tone = 'quiet' | 'brand' | 'success' | 'error' | 'warn';
 
@@ -21,6 +32,9 @@ interface ILook {
 
 const LOOKS: Readonly<Record<AnyState, ILook>> = {
   queued: { icon: stateIcons.queued, tone: 'quiet', word: t => t.__('Queued') },
+  waiting: { icon: stateIcons.queued, tone: 'quiet', word: t => t.__('Waiting') },
+  pending: { icon: stateIcons.queued, tone: 'quiet', word: t => t.__('Pending') },
+  sent: { icon: stateIcons.succeeded, tone: 'success', word: t => t.__('Sent') },
   starting: { icon: stateIcons.running, tone: 'brand', word: t => t.__('Starting') },
   running: { icon: stateIcons.running, tone: 'brand', word: t => t.__('Running') },
   succeeded: { icon: stateIcons.succeeded, tone: 'success', word: t => t.__('Succeeded') },

@@ -96,7 +96,7 @@ def test_filters_narrow_the_list_and_come_back_after_a_reload(view: View, jobs: 
     for job in made.values():
         jobs.wait_job(job["id"], states=ENDED)
     view.open_panel()
-    page.get_by_role("button", name="Open all jobs and sweeps").click()
+    page.get_by_role("button", name="Open all jobs, sweeps and pipelines").click()
     expect(row_of(page, made["tidy"]["id"])).to_contain_text("Succeeded")
     expect(row_of(page, made["broken"]["id"])).to_contain_text("the column price is missing")
 

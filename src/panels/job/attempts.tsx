@@ -12,6 +12,7 @@ import { reasonWords } from '../jobs/words';
 
 export function Attempts({ job }: { readonly job: Job }): JSX.Element {
   const trans = useTrans();
+  const noted = job.attempts.some(each => each.note !== null);
   return (
     <table className="jp-mlplat-table">
       <thead>
@@ -19,6 +20,7 @@ export function Attempts({ job }: { readonly job: Job }): JSX.Element {
           <th scope="col">{trans.__('Attempt')}</th>
           <th scope="col">{trans.__('State')}</th>
           <th scope="col">{trans.__('Reason')}</th>
+          {noted && <th scope="col">{trans.__('Checkpoint')}</th>}
           <th scope="col">{trans.__('Began')}</th>
           <th scope="col" className="jp-mod-number">
             {trans.__('Took')}
@@ -31,14 +33,21 @@ export function Attempts({ job }: { readonly job: Job }): JSX.Element {
       </thead>
       <tbody>
         {[...job.attempts].reverse().map(attempt => (
-          <AttemptRow key={attempt.number} job={job} attempt={attempt} />
+          <AttemptRow key={attempt.number} job={job} attempt={attempt} noted={noted} />
         ))}
       </tbody>
     </table>
   );
 }
 
-function AttemptRow({ job, attempt }: { readonly job: Job; readonly attempt: AttemptRecord }): JSX.Element {
+interface IRowProps {
+  readonly job: Job;
+  readonly attempt: AttemptRecord;
+  /** Some attempt says from which checkpoint it went on, or why from none. */
+  readonly noted: boolean;
+}
+
+function AttemptRow({ job, attempt, noted }: IRowProps): JSX.Element {
   const trans = useTrans();
   const { commands } = usePanel();
   const reason = attempt.message ?? reasonWords({ reason: attempt.reason, timeout: job.timeout }, trans);
@@ -50,6 +59,7 @@ function AttemptRow({ job, attempt }: { readonly job: Job; readonly attempt: Att
         <StateBadge state={attempt.state} />
       </td>
       <td>{reason ? <span className="jp-mlplat-clamp" title={reason}>{reason}</span> : '–'}</td>
+      {noted && <td>{attempt.note ?? '–'}</td>}
       <td>
         <RelativeTime time={attempt.started_at ?? attempt.claimed_at} />
       </td>

@@ -1,22 +1,27 @@
 /** The head of a job's view: its state in words, its facts, its cells, and the tabs of what is below. */
 
 import type * as nbformat from '@jupyterlab/nbformat';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 import { ended, type IJobView } from '../../model';
 import { CommandIDs } from '../../tokens';
 import type { Job } from '../../types';
 import { Empty, ErrorBox } from '../../widgets/feedback';
-import { bytes, duration, moment, number, short } from '../../widgets/format';
-import { Copyable, Facts, Tabs } from '../../widgets/parts';
+import { short } from '../../widgets/format';
+import { Tabs } from '../../widgets/parts';
 import { StateBadge, stateTone } from '../../widgets/state';
-import { Ahead, Elapsed, RelativeTime } from '../../widgets/time';
+import { Elapsed } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
-import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
+import { CommandButton, type IPanelContext, PanelWidget, Show, useResource } from '../context';
 import { reasonWords, shortId } from '../jobs/words';
+import { type IMenuItem, MenuButton } from '../menu';
+import { Notices } from '../notices';
 import { Waiting } from '../queue';
 import { CellStrip } from './cells';
+import { JobFacts, Results } from './facts';
 
-export type Tab = 'notebook' | 'log' | 'cells' | 'attempts';
+export type Tab = 'notebook' | 'changes' | 'log' | 'cells' | 'attempts';
 
 interface IHeadActions {
   readonly choose: (tab: Tab) => void;
@@ -72,6 +77,7 @@ function Head(props: {
   const words = job.message ?? reasonWords(job, trans);
   const tabs: ReadonlyArray<{ readonly id: Tab; readonly label: string }> = [
     { id: 'notebook', label: trans.__('Executed notebook') },
+    { id: 'changes', label: trans.__('What changed') },
     { id: 'log', label: trans.__('Log') },
     { id: 'cells', label: trans.__('Cells') },
     ...(job.attempts.length > 1 ? [{ id: 'attempts' as const, label: trans.__('Attempts (%1)', job.attempts.length) }] : [])
@@ -92,7 +98,13 @@ function Head(props: {
           {job.state !== 'queued' && !done && job.started_at && <Elapsed since={job.started_at} />}
           <div className="jp-mlplat-actions">
             {!done && <CommandButton command={CommandIDs.cancelJob} args={{ id: job.id, name: job.name }} label={trans.__('Cancel')} />}
-            {done && <CommandButton command={CommandIDs.rerunJob} args={{ id: job.id }} />}
+            {done && (
+              <span className="jp-mlplat-split">
+                <CommandButton command={CommandIDs.rerunJob} args={{ id: job.id }} />
+                <MenuButton label={trans.__('More ways to run it')} items={reruns(job, trans)} caretOnly />
+              </span>
+            )}
+            {notebook.data !== null && <MenuButton label={trans.__('Download')} items={downloads(job, trans)} />}
             {done && <CommandButton command={CommandIDs.deleteJob} args={{ id: job.id }} label={trans.__('Delete')} />}
             {job.state === 'succeeded' && job.run_id && (
               <CommandButton command={CommandIDs.deployModel} args={{ run_id: job.run_id }} primary />
@@ -105,6 +117,7 @@ function Head(props: {
           </p>
         )}
         <JobFacts job={job} />
+        <Results results={job.results} />
         {parameters.length > 0 && (
           <ul className="jp-mlplat-chips" aria-label={trans.__('Parameters')}>
             {parameters.map(([name, value]) => (
@@ -114,6 +127,7 @@ function Head(props: {
             ))}
           </ul>
         )}
+        {job.notices.length > 0 && <Notices notices={job.notices} />}
       </header>
       <CellStrip cells={job.cells} reveal={props.reveal} />
       <Tabs
@@ -136,56 +150,28 @@ function Head(props: {
   );
 }
 
-/** A link to another of our views. */
-function Link(props: { readonly command: string; readonly id: string; readonly words: string }): JSX.Element {
-  const { commands } = usePanel();
-  return (
-    <button
-      type="button"
-      className="jp-mlplat-link"
-      onClick={() => {
-        void commands.execute(props.command, { id: props.id });
-      }}
-    >
-      {props.words}
-    </button>
-  );
+/** How an ended job can run once more. */
+function reruns(job: Job, trans: TranslationBundle): IMenuItem[] {
+  const item = (label: string, more: ReadonlyJSONObject = {}): IMenuItem => ({
+    command: CommandIDs.rerunJob,
+    args: { id: job.id, label, ...more }
+  });
+  return [
+    item(trans.__('Run again')),
+    item(trans.__('Run again with the notebook as it is now'), { edited: true }),
+    ...(job.state === 'succeeded' ? [] : [item(trans.__('Run again from the start'), { from_start: true })])
+  ];
 }
 
-function JobFacts({ job }: { readonly job: Job }): JSX.Element {
-  const trans = useTrans();
-  const peak = Math.max(0, ...job.attempts.map(each => each.peak_rss ?? 0), ...job.cells.map(each => each.peak_rss ?? 0));
-  const attempt = job.retries > 0 ? trans.__('%1 of at most %2', job.attempt, job.retries + 1) : String(job.attempt);
-  const rows: Array<readonly [string, React.ReactNode] | false> = [
-    [trans.__('Notebook'), <code key="nb">{job.notebook.split('/').pop()}</code>],
-    job.attempt > 0 && [trans.__('Attempt'), attempt],
-    [trans.__('Submitted'), <RelativeTime key="t" time={job.submitted_at} />],
-    job.started_at !== null &&
-      job.ended_at !== null && [trans.__('Took'), duration((Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000)],
-    peak > 0 && [trans.__('Memory peak'), bytes(peak)],
-    job.deadline_at !== null && !ended(job) && [trans.__('Deadline'), <Ahead key="d" time={job.deadline_at} />],
-    job.schedule_id !== null && [
-      trans.__('Schedule'),
-      <Link
-        key="s"
-        command={CommandIDs.openSchedules}
-        id={job.schedule_id}
-        words={job.scheduled_for ? trans.__('for %1', moment(job.scheduled_for)) : trans.__('Open')}
-      />
-    ],
-    job.retry_of !== null && [
-      trans.__('Runs again'),
-      <Link key="r" command={CommandIDs.openJob} id={job.retry_of} words={shortId(job.retry_of) || trans.__('Open')} />
-    ],
-    ...Object.entries(job.metric).map(([name, value]) => [name, <b key={name}>{number(value)}</b>] as const),
-    [trans.__('Job'), <Copyable key="id" text={job.id} shown={job.id.slice(0, 12)} label={trans.__('job id')} />],
-    job.run_id !== null && [
-      trans.__('Run'),
-      <span key="run" className="jp-mlplat-inline">
-        <Link command={CommandIDs.openRun} id={job.run_id} words={trans.__('Open')} />
-        <Copyable text={job.run_id} shown={job.run_id.slice(0, 12)} label={trans.__('run id')} />
-      </span>
-    ]
+/** The executed notebook as a file. */
+function downloads(job: Job, trans: TranslationBundle): IMenuItem[] {
+  const item = (label: string, format: string): IMenuItem => ({
+    command: CommandIDs.downloadJob,
+    args: { id: job.id, label, format }
+  });
+  return [
+    item(trans.__('Download notebook'), 'notebook'),
+    item(trans.__('Download HTML'), 'html'),
+    item(trans.__('Download PDF'), 'pdf')
   ];
-  return <Facts rows={rows.filter(row => row !== false)} />;
 }

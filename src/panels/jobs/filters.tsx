@@ -1,4 +1,4 @@
-/** What a list of jobs is narrowed to: states, mine, a part of the name, one schedule or sweep. */
+/** What a list of jobs is narrowed to: states, mine, a part of the name, one schedule, sweep or pipeline. */
 
 import * as React from 'react';
 import type { JobFilter } from '../../api';
@@ -32,9 +32,10 @@ export interface IFilters {
   readonly name: string;
   readonly schedule: string | null;
   readonly sweep: string | null;
+  readonly pipeline: string | null;
 }
 
-export const NO_FILTERS: IFilters = { groups: [], mine: false, name: '', schedule: null, sweep: null };
+export const NO_FILTERS: IFilters = { groups: [], mine: false, name: '', schedule: null, sweep: null, pipeline: null };
 
 /** The filters as the server takes them; `owner` is who "mine" means. */
 export function filterOf(filters: IFilters, owner: string | null): JobFilter {
@@ -43,14 +44,15 @@ export function filterOf(filters: IFilters, owner: string | null): JobFilter {
     owner: filters.mine ? owner : null,
     name: filters.name.trim(),
     schedule: filters.schedule,
-    sweep: filters.sweep
+    sweep: filters.sweep,
+    pipeline: filters.pipeline
   };
 }
 
 /** True where something is left out. */
 export function narrowed(filters: IFilters): boolean {
-  const { groups, mine, name, schedule, sweep } = filters;
-  return groups.length > 0 || mine || name.trim() !== '' || schedule !== null || sweep !== null;
+  const { groups, mine, name, schedule, sweep, pipeline } = filters;
+  return groups.length > 0 || mine || name.trim() !== '' || schedule !== null || sweep !== null || pipeline !== null;
 }
 
 interface IFiltersProps {
@@ -108,6 +110,14 @@ export function Filters({ filters, change }: IFiltersProps): JSX.Element {
           words={trans.__('of sweep %1', shortId(filters.sweep))}
           remove={() => {
             change({ ...filters, sweep: null });
+          }}
+        />
+      )}
+      {filters.pipeline !== null && (
+        <Source
+          words={trans.__('of pipeline %1', shortId(filters.pipeline))}
+          remove={() => {
+            change({ ...filters, pipeline: null });
           }}
         />
       )}

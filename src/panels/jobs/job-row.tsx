@@ -124,6 +124,13 @@ function From({ job, tab }: { readonly job: Job; readonly tab: number }): JSX.El
       </Link>
     );
   }
+  if (job.pipeline_id !== null) {
+    return (
+      <Link command={CommandIDs.openPipeline} id={job.pipeline_id} tab={tab} title={job.node ?? undefined}>
+        {trans.__('pipeline %1', shortId(job.pipeline_id))}
+      </Link>
+    );
+  }
   if (job.schedule_id !== null) {
     return (
       <Link command={CommandIDs.openSchedules} id={job.schedule_id} tab={tab}>

@@ -3,17 +3,19 @@
 import * as React from 'react';
 import { ended } from '../../model';
 import { CommandIDs } from '../../tokens';
-import type { Job, Page, Sweep } from '../../types';
+import type { Job, Page, Pipeline, Sweep } from '../../types';
 import { Empty } from '../../widgets/feedback';
 import { Progress } from '../../widgets/parts';
 import { StateIcon, stateTone, stateWord } from '../../widgets/state';
 import { Elapsed, RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, Show, usePanel, useResource } from '../context';
+import { PipelineRow } from '../pipeline/row';
 import { Waiting } from '../queue';
 import { NextScheduled } from '../schedules/next';
 import { Section } from '../section';
 import { SweepRow } from '../sweep/row';
+import { counted, figuresOf } from './figures';
 import { jobHeadline, shortId } from './words';
 
 export class JobsSection extends Section {
@@ -22,16 +24,16 @@ export class JobsSection extends Section {
     super(context, {
       name: 'jobs',
       label: trans.__('Jobs'),
-      opens: { command: CommandIDs.openJobs, label: trans.__('Open all jobs and sweeps') }
+      opens: { command: CommandIDs.openJobs, label: trans.__('Open all jobs, sweeps and pipelines') }
     });
-    this.follow(context.model.jobs);
+    counted(context.model).forEach(resource => {
+      this.follow(resource);
+    });
   }
 
   get summary(): string {
     const { model, trans } = this.context;
-    const jobs = model.jobs.data?.items ?? [];
-    const running = jobs.filter(job => job.state === 'running' || job.state === 'starting').length;
-    const queued = jobs.filter(job => job.state === 'queued').length;
+    const { running, queued } = figuresOf(model);
     return [running ? trans.__('%1 running', running) : '', queued ? trans.__('%1 queued', queued) : '']
       .filter(Boolean)
       .join(' · ');
@@ -41,6 +43,7 @@ export class JobsSection extends Section {
     const { model } = this.context;
     model.jobs.demand();
     model.sweeps.demand();
+    model.pipelines.demand();
     model.schedules.demand();
   }
 
@@ -54,34 +57,31 @@ export class JobsSection extends Section {
   }
 }
 
-type Line = { readonly time: number; readonly job: Job } | { readonly time: number; readonly sweep: Sweep };
+interface ILine {
+  readonly time: number;
+  readonly key: string;
+  readonly row: JSX.Element;
+}
 
-/** Jobs, the newest first; those of a sweep that is listed are one line together. */
-function linesOf(jobs: ReadonlyArray<Job>, sweeps: ReadonlyArray<Sweep>): Line[] {
-  const listed = new Map(sweeps.map(sweep => [sweep.id, sweep]));
-  const shown = new Set(sweeps.filter(sweep => sweep.state === 'running').map(sweep => sweep.id));
-  const lines: Line[] = [];
-  for (const job of jobs) {
-    if (job.sweep_id !== null && listed.has(job.sweep_id)) {
-      shown.add(job.sweep_id);
-    } else {
-      lines.push({ time: Date.parse(job.submitted_at), job });
-    }
-  }
-  for (const id of shown) {
-    const sweep = listed.get(id);
-    if (sweep) {
-      lines.push({ time: Date.parse(sweep.created_at), sweep });
-    }
-  }
-  return lines.sort((one, other) => other.time - one.time);
+/** Jobs, sweeps and pipelines, the newest first; what is older than the oldest job that is listed waits for "more". */
+function linesOf(jobs: Page<Job>, sweeps: ReadonlyArray<Sweep>, pipelines: ReadonlyArray<Pipeline>): ILine[] {
+  const oldest = jobs.next === null ? -Infinity : Date.parse(jobs.items.at(-1)?.submitted_at ?? '');
+  const fits = ({ state, created_at: made }: Sweep | Pipeline): boolean => state === 'running' || Date.parse(made) >= oldest;
+  const line = (time: string, key: string, row: JSX.Element): ILine => ({ time: Date.parse(time), key, row });
+  return [
+    ...jobs.items.map(job => line(job.submitted_at, `job ${job.id}`, <JobRow job={job} />)),
+    ...sweeps.filter(fits).map(sweep => line(sweep.created_at, `sweep ${sweep.id}`, <SweepRow sweep={sweep} />)),
+    ...pipelines.filter(fits).map(each => line(each.created_at, `pipeline ${each.id}`, <PipelineRow pipeline={each} />))
+  ].sort((one, other) => other.time - one.time);
 }
 
 function JobList(props: { readonly page: Page<Job> }): JSX.Element {
   const trans = useTrans();
   const { commands, model } = usePanel();
   const sweeps = useResource(model.sweeps).data?.items ?? [];
-  if (props.page.items.length === 0) {
+  const pipelines = useResource(model.pipelines).data?.items ?? [];
+  const lines = linesOf(props.page, sweeps, pipelines);
+  if (lines.length === 0) {
     return (
       <Empty title={trans.__('No jobs yet. A job runs a notebook from top to bottom, and goes on when you leave.')}>
         {commands.isEnabled(CommandIDs.runNotebook) ? (
@@ -95,9 +95,9 @@ function JobList(props: { readonly page: Page<Job> }): JSX.Element {
   return (
     <>
       <ul className="jp-mlplat-list" aria-label={trans.__('Jobs')}>
-        {linesOf(props.page.items, sweeps).map(line =>
-          'job' in line ? <JobRow key={line.job.id} job={line.job} /> : <SweepRow key={`sweep ${line.sweep.id}`} sweep={line.sweep} />
-        )}
+        {lines.map(line => (
+          <React.Fragment key={line.key}>{line.row}</React.Fragment>
+        ))}
       </ul>
       {props.page.next !== null && <CommandButton command={CommandIDs.moreJobs} />}
     </>

@@ -1,4 +1,4 @@
-/** The view of all jobs and sweeps: filters, a long table, and what can be done with the rows that are chosen. */
+/** The view of all jobs, sweeps and pipelines: filters, a long table, and what can be done with the rows that are chosen. */
 
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
@@ -11,12 +11,17 @@ import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
 import { filterOf, Filters, type IFilters, narrowed, NO_FILTERS } from './filters';
 import { useSelection } from './selection';
+import { PipelineList } from './pipelines';
 import { SweepList } from './sweeps';
 import { JobTable } from './table';
 
+/** What can be listed. */
+export const LISTS = ['jobs', 'sweeps', 'pipelines'] as const;
+export type ListName = (typeof LISTS)[number];
+
 /** What the view shows, as it is remembered. */
 export interface IJobsState extends IFilters {
-  readonly list: 'jobs' | 'sweeps';
+  readonly list: ListName;
 }
 
 export class JobsView extends PanelWidget {
@@ -26,11 +31,12 @@ export class JobsView extends PanelWidget {
     this.addClass('jp-mlplat-view');
     this.addClass('jp-mlplat-jobsView');
     this.title.label = context.trans.__('Jobs');
-    this.title.caption = context.trans.__('All jobs and sweeps');
+    this.title.caption = context.trans.__('All jobs, sweeps and pipelines');
     this.title.icon = jobsIcon;
     this.title.closable = true;
     this._state = { ...NO_FILTERS, list: 'jobs', ...state };
     context.model.sweeps.demand();
+    context.model.pipelines.demand();
     context.model.status.demand();
   }
 
@@ -70,28 +76,34 @@ interface IJobsProps {
 function Jobs({ state, change }: IJobsProps): JSX.Element {
   const { model } = usePanel();
   const trans = useTrans();
+  const words: Readonly<Record<ListName, string>> = {
+    jobs: trans.__('Jobs'),
+    sweeps: trans.__('Sweeps'),
+    pipelines: trans.__('Pipelines')
+  };
   return (
     <>
       <header className="jp-mlplat-head">
         <div className="jp-mlplat-headTitle">
-          <h1>{state.list === 'jobs' ? trans.__('Jobs') : trans.__('Sweeps')}</h1>
+          <h1>{words[state.list]}</h1>
           <Tabs
             label={trans.__('What is listed')}
-            tabs={[
-              { id: 'jobs', label: trans.__('Jobs') },
-              { id: 'sweeps', label: trans.__('Sweeps') }
-            ]}
+            tabs={LISTS.map(id => ({ id, label: words[id] }))}
             chosen={state.list}
             choose={id => {
-              change({ list: id === 'sweeps' ? 'sweeps' : 'jobs' });
+              change({ list: LISTS.find(list => list === id) });
             }}
           />
         </div>
         {state.list === 'jobs' && <Filters filters={state} change={change} />}
       </header>
-      {state.list === 'jobs' ? (
-        <FilteredJobs state={state} change={change} />
-      ) : (
+      {state.list === 'jobs' && <FilteredJobs state={state} change={change} />}
+      {state.list === 'pipelines' && (
+        <Show resource={model.pipelines} lines={4}>
+          {page => <PipelineList page={page} />}
+        </Show>
+      )}
+      {state.list === 'sweeps' && (
         <Show resource={model.sweeps} lines={4}>
           {page => <SweepList page={page} />}
         </Show>

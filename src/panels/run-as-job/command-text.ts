@@ -1,7 +1,7 @@
 /** The same job, schedule or sweep as a command of each of the other doors: the form teaches them. */
 
 import type { JSONValue } from '@lumino/coreutils';
-import type { SweepSpec } from '../../types';
+import type { NoticeEvent, SweepSpec } from '../../types';
 import { bytesText, durationText } from '../../widgets/format';
 import { isScheduleSpec, isSweepSpec, type Spec } from './values';
 
@@ -71,7 +71,14 @@ function options(spec: Spec): string {
     const text = SECONDS.has(name) ? durationText(value as number) : name === 'memory' ? bytesText(value as number) : plain(value);
     return `--${name.replaceAll('_', '-')} ${shell(text)}`;
   });
-  return [...parameters, ...(isSweepSpec(spec) ? spaceOptions(spec) : []), ...secrets, ...others].map(part => ` ${part}`).join('');
+  const resume = spec.resume === false ? ['--no-resume'] : [];
+  const told = (spec.notify ?? []).map(one => `--notify ${shell(`${one.on.map(event => eventText(event, one.after)).join(',')}=${one.to}`)}`);
+  return [...parameters, ...(isSweepSpec(spec) ? spaceOptions(spec) : []), ...secrets, ...others, ...resume, ...told].map(part => ` ${part}`).join('');
+}
+
+/** "failure", or "too_long:2h". */
+function eventText(event: NoticeEvent, after: number | null): string {
+  return event === 'too_long' && after !== null ? `${event}:${durationText(after)}` : event;
 }
 
 function spaceOptions(spec: SweepSpec): string[] {
@@ -126,6 +133,13 @@ function python(spec: Spec): string {
   }
   mapping('secrets', spec.secrets);
   lines.push(...given(spec).map(([name, value]) => `    ${name}=${literal(value)},`));
+  if (spec.resume === false) {
+    lines.push('    resume=False,');
+  }
+  if (spec.notify && spec.notify.length > 0) {
+    const told = spec.notify.map(({ to, on, after }) => ({ to, on: [...on], ...(after === null ? {} : { after }) }));
+    lines.push(`    notify=${literal(told)},`);
+  }
   const noun = nounOf(spec);
   const call = `${noun.slice(0, -1)} = mlplat.${noun}.${noun === 'schedules' ? 'create' : 'run'}`;
   return `import jupyter_mlplat as mlplat\n\n${call}(\n${lines.join('\n')}\n)${noun === 'jobs' ? '\njob.wait()' : ''}`;

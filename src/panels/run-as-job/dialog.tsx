@@ -125,16 +125,17 @@ class FormWidget extends ReactWidget {
   /** Sends it; false when something is wrong, which is then shown. */
   async submit(): Promise<boolean> {
     const { trans } = this._context;
-    const { durations, numbers, sizes, references } = unreadable(this._values);
+    const { durations, numbers, sizes, references, events } = unreadable(this._values);
     const problems = !this._values.scheduled && sweeps(this._values) ? sweepProblems(this._schema, this._values.sweep, trans) : {};
     const never = this._values.scheduled && timingOf(this._values) === null;
-    if (never || Object.keys(problems).length + [durations, numbers, sizes, references].flat().length > 0) {
+    if (never || Object.keys(problems).length + [durations, numbers, sizes, references, events].flat().length > 0) {
       this._show(null, {
         ...(never ? { [this._values.kind]: trans.__('Say when.') } : {}),
         ...Object.fromEntries(durations.map(field => [field, trans.__('Write it like 90s, 10m or 2h.')])),
         ...Object.fromEntries(numbers.map(field => [field, trans.__('Write a whole number.')])),
         ...Object.fromEntries(sizes.map(field => [field, trans.__('Write it like 16G or 500M.')])),
         ...Object.fromEntries(references.map(field => [field, trans.__('Write env:NAME or file:PATH; never the secret itself.')])),
+        ...Object.fromEntries(events.map(field => [field, trans.__('Say of what: choose at least one.')])),
         ...problems
       });
       return false;

@@ -22,6 +22,7 @@ const PLACED = new Set([
   'priority',
   'retries',
   'retry_delay',
+  'resume',
   'memory',
   'trials',
   'metric',
@@ -68,7 +69,7 @@ export function Form(props: IFormProps): JSX.Element {
     return found;
   }, [fields, names.join()]);
   const rest = Object.entries(fields).filter(
-    ([field]) => !PLACED.has(field) && !names.includes(field.replace(/^(parameters|space|secrets)[./]/, ''))
+    ([field]) => !PLACED.has(field) && !/^notify\b/.test(field) && !names.includes(field.replace(/^(parameters|space|secrets)[./]/, ''))
   );
   const valued = React.useMemo(() => withoutSecrets(schema), [schema]);
   const lost = props.error !== null && (rest.length > 0 || Object.keys(fields).length === 0);
@@ -176,6 +177,16 @@ function Limits({ values, fields, change, defaultName }: IFormProps): JSX.Elemen
           }}
         />
       </Field>
+      <label className="jp-mlplat-check jp-mlplat-resume">
+        <input
+          type="checkbox"
+          checked={values.resume}
+          onChange={event => {
+            change({ resume: event.target.checked });
+          }}
+        />
+        {trans.__('from the last checkpoint cell')}
+      </label>
       <p className="jp-mlplat-hint" id="jp-mlplat-job-times">
         {trans.__('Times read like 90s, 10m or 2h; each further retry waits twice as long. A job goes on when you close this page.')}
       </p>

@@ -6,12 +6,14 @@ import type { CatchUp, Overlap } from '../../types';
 import { Field } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { catchUpWords, overlapWords } from '../schedules/words';
+import { NotifyFields } from './notify';
 import { SweepFields } from './sweep';
 import type { IValues } from './values';
 
 const OVERLAPS: ReadonlyArray<Overlap> = ['queue', 'skip', 'allow', 'replace'];
 const CATCH_UPS: ReadonlyArray<CatchUp> = ['latest', 'all', 'skip'];
 const FIELDS = ['cell_timeout', 'deadline', 'priority', 'memory', 'overlap', 'catch_up', 'catch_up_limit', 'max_lateness'];
+const NOTIFY = /^notify\b/;
 const SWEEP = /^(space(\.|$)|(trials|metric|direction|parallel|strategy)$)/;
 
 interface IMoreProps {
@@ -27,7 +29,10 @@ export function More({ schema, fixed, values, fields, change }: IMoreProps): JSX
   const trans = useTrans();
   const [wanted, setOpen] = React.useState(false);
   const sweeping = !values.scheduled && !fixed;
-  const open = wanted || FIELDS.some(field => field in fields) || (sweeping && Object.keys(fields).some(field => SWEEP.test(field)));
+  const open =
+    wanted ||
+    Object.keys(fields).some(field => NOTIFY.test(field)) ||
+    FIELDS.some(field => field in fields) || (sweeping && Object.keys(fields).some(field => SWEEP.test(field)));
   const text = (name: 'cellTimeout' | 'deadline' | 'priority' | 'memory' | 'catchUpLimit' | 'maxLateness', field: string, label: string, none: string): JSX.Element => (
     <Field id={`jp-mlplat-job-${field}`} label={label} error={fields[field]}>
       <input
@@ -52,7 +57,7 @@ export function More({ schema, fixed, values, fields, change }: IMoreProps): JSX
           setOpen(!open);
         }}
       >
-        {open ? '▾' : '▸'} {values.scheduled ? trans.__('More: overlap, catch-up, limits, memory, priority') : trans.__('More: sweep, limits, memory, priority')}
+        {open ? '▾' : '▸'} {values.scheduled ? trans.__('More: overlap, catch-up, limits, memory, priority, notify') : trans.__('More: sweep, limits, memory, priority, notify')}
       </button>
       <div id="jp-mlplat-more-body" hidden={!open}>
         {open && values.scheduled && (
@@ -109,6 +114,15 @@ export function More({ schema, fixed, values, fields, change }: IMoreProps): JSX
         {open && text('cellTimeout', 'cell_timeout', trans.__('Time limit per cell'), trans.__('none'))}
         {open && text('deadline', 'deadline', trans.__('Time limit with all retries'), trans.__('none'))}
         {open && text('priority', 'priority', trans.__('Priority'), trans.__('0; higher runs first'))}
+        {open && (
+          <NotifyFields
+            notify={values.notify}
+            fields={fields}
+            change={notify => {
+              change({ notify });
+            }}
+          />
+        )}
       </div>
     </section>
   );

@@ -5,6 +5,7 @@ import type { ParametersSchema, Timing } from '../../api';
 import type { CatchUp, JobSpec, Overlap, Schedule, ScheduleChange, ScheduleSpec, SweepSpec } from '../../types';
 import { bytesText, durationText, parseBytes, parseDuration } from '../../widgets/format';
 import { changedFrom, defaultsOf } from './parameters-form';
+import { type INotifyValues, notifyOf, notifyValuesOf, wrongNotify } from './notify-values';
 import { isReference, withoutSecrets } from './secrets';
 import { type ISweepValues, NO_SWEEP, sweepSpecOf } from './sweep-values';
 
@@ -20,6 +21,9 @@ export interface IValues {
   readonly priority: string;
   readonly retries: string;
   readonly retryDelay: string;
+  /** A retry goes on behind the last checkpoint. */
+  readonly resume: boolean;
+  readonly notify: ReadonlyArray<INotifyValues>;
   readonly memory: string;
   /** Parameter -> where its value is. */
   readonly secrets: Readonly<Record<string, string>>;
@@ -55,6 +59,8 @@ export function firstValues(schema: ParametersSchema, scheduled: boolean): IValu
     priority: '',
     retries: '',
     retryDelay: '',
+    resume: true,
+    notify: [],
     memory: '',
     secrets: {},
     sweep: NO_SWEEP,
@@ -85,6 +91,8 @@ export function valuesOf(schedule: Schedule, schema: ParametersSchema): IValues 
     priority: options.priority ? String(options.priority) : '',
     retries: options.retries ? String(options.retries) : '',
     retryDelay: options.retry_delay === 30 ? '' : durationText(options.retry_delay),
+    resume: options.resume,
+    notify: notifyValuesOf(options.notify),
     memory: bytesText(options.memory),
     secrets: options.secrets,
     kind: when.cron !== null ? 'cron' : when.every !== null ? 'every' : 'at',
@@ -114,7 +122,7 @@ const DURATIONS = {
 } as const;
 
 /** Fields whose text cannot be read: durations, whole numbers, sizes, references. */
-export function unreadable(values: IValues): Readonly<Record<'durations' | 'numbers' | 'sizes' | 'references', string[]>> {
+export function unreadable(values: IValues): Readonly<Record<'durations' | 'numbers' | 'sizes' | 'references' | 'events', string[]>> {
   const durations = Object.entries(DURATIONS)
     .filter(([, name]) => values[name].trim() !== '' && parseDuration(values[name]) === null)
     .map(([field]) => field);
@@ -126,7 +134,8 @@ export function unreadable(values: IValues): Readonly<Record<'durations' | 'numb
     .map(name => (name === 'catchUpLimit' ? 'catch_up_limit' : name));
   const sizes = values.memory.trim() !== '' && parseBytes(values.memory) === null ? ['memory'] : [];
   const references = Object.entries(givenSecrets(values)).flatMap(([name, text]) => (isReference(text) ? [] : [`secrets.${name}`]));
-  return { durations, numbers, sizes, references };
+  const { events, times } = wrongNotify(values.notify);
+  return { durations: [...durations, ...times], numbers, sizes, references, events };
 }
 
 /** The timing as typed; null while it cannot be one. */
@@ -157,7 +166,7 @@ function givenSecrets(values: IValues): Record<string, string> {
 /** What can be said of a job's attempts, and of a schedule's. */
 type Options = Pick<
   ScheduleChange,
-  'timeout' | 'cell_timeout' | 'deadline' | 'priority' | 'retries' | 'retry_delay' | 'memory' | 'secrets'
+  'timeout' | 'cell_timeout' | 'deadline' | 'priority' | 'retries' | 'retry_delay' | 'resume' | 'notify' | 'memory' | 'secrets'
 >;
 
 /** Everything that can be said about how its jobs run, with the defaults. */
@@ -169,6 +178,8 @@ function wholeOptions(values: IValues): Options {
     priority: Number(values.priority || 0),
     retries: Number(values.retries || 0),
     retry_delay: seconds(values.retryDelay) ?? 30,
+    resume: values.resume,
+    notify: notifyOf(values.notify),
     memory: values.memory.trim() ? parseBytes(values.memory) : null,
     secrets: givenSecrets(values)
   };

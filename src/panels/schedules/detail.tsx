@@ -5,6 +5,7 @@ import * as React from 'react';
 import type { IScheduleView } from '../../model';
 import { CommandIDs } from '../../tokens';
 import type { Schedule } from '../../types';
+import { Diff } from '../../widgets/diff';
 import { duration, short } from '../../widgets/format';
 import { stateIcons } from '../../widgets/icons';
 import { Copyable, Facts } from '../../widgets/parts';
@@ -12,6 +13,7 @@ import { StateBadge } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, Show, usePanel } from '../context';
+import { notifyWords } from '../notices';
 import type { IEntry } from './entries';
 import { EntryList } from './list';
 import { catchUpWords, overlapWords, whenWords } from './words';
@@ -64,6 +66,7 @@ function Head({ schedule }: { readonly schedule: Schedule }): JSX.Element {
     when.max_lateness !== null && [trans.__('Missed when later than'), duration(when.max_lateness)],
     options.retries > 0 && [trans.__('Retries'), trans.__('%1, after %2', options.retries, duration(options.retry_delay))],
     options.timeout !== null && [trans.__('Time limit'), duration(options.timeout)],
+    options.notify.length > 0 && [trans.__('Tells'), notifyWords(options.notify, trans)],
     options.priority !== 0 && [trans.__('Priority'), String(options.priority)],
     [trans.__('Owner'), schedule.owner],
     [trans.__('Changed'), <RelativeTime key="c" time={schedule.updated_at} />]
@@ -128,28 +131,7 @@ function Edited(props: { readonly schedule: Schedule; readonly view: IScheduleVi
           <CommandButton command={CommandIDs.promoteSchedule} args={{ id: schedule.id }} label={trans.__('Promote')} primary />
         </div>
       </div>
-      {open && <Show resource={view.difference}>{text => <Difference text={text} />}</Show>}
+      {open && <Show resource={view.difference}>{text => <Diff text={text} none={trans.__('Nothing was edited since.')} />}</Show>}
     </div>
   );
-}
-
-/** A unified diff; every line keeps its sign, the colour only repeats it. */
-function Difference({ text }: { readonly text: string }): JSX.Element {
-  const trans = useTrans();
-  return (
-    <pre className="jp-mlplat-diff" tabIndex={0} aria-label={trans.__('Difference')}>
-      {text === '' ? trans.__('Nothing was edited since.') : text.trimEnd().split('\n').map((line, index) => (
-        <span key={index} data-line={kindOf(line)}>
-          {`${line}\n`}
-        </span>
-      ))}
-    </pre>
-  );
-}
-
-function kindOf(line: string): string {
-  if (/^(---|\+\+\+|@@)/.test(line)) {
-    return 'head';
-  }
-  return line.startsWith('+') ? 'added' : line.startsWith('-') ? 'removed' : 'same';
 }
