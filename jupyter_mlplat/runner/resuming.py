@@ -9,6 +9,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from ..languages import PYTHON, language_of
 from ..models import CellState
 from .checkpoints import ALWAYS_TAG, Checkpoints, Code, code_cells, read_results, write_results
 from .output import in_words
@@ -69,6 +70,9 @@ def resuming(client: Any) -> Any:
             codes = self._codes()
             code = next(one for one in codes if one.position == position)
             if code.index is None or code is codes[-1] or self.checkpoints.names(code) is None:
+                return
+            if language_of(self.nb) != PYTHON:
+                self._say(f"no checkpoint behind cell {code.index}: only notebooks in Python have them")
                 return
             began = time.monotonic()
             try:

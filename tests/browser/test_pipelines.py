@@ -93,7 +93,7 @@ def test_pipeline_is_watched_and_what_did_not_succeed_runs_again(view: View) -> 
     opened = page.locator(".jp-mlplat-jobView:not(.lm-mod-hidden)")
     expect(opened.get_by_role("heading", name=re.compile("train"))).to_be_visible()
     expect(opened.locator(".jp-mlplat-facts")).to_contain_text("node train")
-    opened.locator(".jp-mlplat-facts").get_by_role("button", name=f"#{id}").click()
+    opened.locator(".jp-mlplat-facts").get_by_role("button", name=f"#{id}", exact=True).click()
     expect(view_of(page, id)).to_be_visible()
 
     # The list of pipelines, and the jobs of one.
