@@ -33,11 +33,12 @@ STRING = {"type": "string"}
 QUERY: dict[str, tuple[str, dict[str, Any]]] = {
     "limit": ("How many at most", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}),
     "after": ("The `next` of the page before", STRING),
-    "state": ("Only those in this state", STRING),
+    "state": ("Only those in this state; of jobs several with commas between", STRING),
     "schedule": ("Only jobs of the schedule with this id", STRING),
     "sweep": ("Only jobs of the sweep with this id", STRING),
     "pipeline": ("Only jobs of the pipeline with this id", STRING),
     "name": ("Only those whose name has this in it, in any case", STRING),
+    "alone": ("1: only jobs that belong to no sweep and no pipeline", {"type": "integer", "enum": [0, 1], "default": 0}),
     "cron": ("Five fields: minute hour day month weekday", STRING),
     "timezone": ("IANA zone of cron", STRING),
     "every": ("Seconds between two instants", {"type": "number", "minimum": 1}),
