@@ -38,7 +38,10 @@ QUERY: dict[str, tuple[str, dict[str, Any]]] = {
     "sweep": ("Only jobs of the sweep with this id", STRING),
     "pipeline": ("Only jobs of the pipeline with this id", STRING),
     "name": ("Only those whose name has this in it, in any case", STRING),
-    "alone": ("1: only jobs that belong to no sweep and no pipeline", {"type": "integer", "enum": [0, 1], "default": 0}),
+    "alone": (
+        "1: only jobs that belong to no sweep and no pipeline",
+        {"type": "integer", "enum": [0, 1], "default": 0},
+    ),
     "cron": ("Five fields: minute hour day month weekday", STRING),
     "timezone": ("IANA zone of cron", STRING),
     "every": ("Seconds between two instants", {"type": "number", "minimum": 1}),
