@@ -17,7 +17,8 @@ from .recording import Recording
 if TYPE_CHECKING:
     from ..platform import Platform
     from ..protocols import Backend
-    from ..services.jobs.queue import Claim, JobQueue
+    from ..services.jobs.claim import Claim
+    from ..services.jobs.queue import JobQueue
 
 logger = logging.getLogger("jupyter_mlplat.engine")
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ..attempts import OUTPUT
 from ..models import JobState
-from ..services.jobs.queue import Claim, JobQueue, parse_key
+from ..services.jobs.claim import Claim, parse_key
+from ..services.jobs.queue import JobQueue
 from ..services.jobs.rows import SUBMITTED
 
 if TYPE_CHECKING:

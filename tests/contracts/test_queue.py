@@ -13,8 +13,8 @@ from jupyter_mlplat.errors import Conflict, Invalid, NotFound
 from jupyter_mlplat.models import Job, JobSpec, Reason
 from jupyter_mlplat.protocols import Report
 from jupyter_mlplat.services.jobs import JobQueue, JobsService
+from jupyter_mlplat.services.jobs.claim import Claim
 from jupyter_mlplat.services.jobs.line import expected_waits
-from jupyter_mlplat.services.jobs.queue import Claim
 from jupyter_mlplat.store import Store, tables
 
 from .conftest import ManualClock

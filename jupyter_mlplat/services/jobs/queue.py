@@ -4,113 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, insert, or_, select, update
 
-from ...models import RETRYABLE, CellState, JobState, Reason
-from ...protocols import Attempt, Clock, Report
+from ...models import CellState, JobState, Reason
+from ...protocols import Clock, Report
 from ...store import Store, Transaction, tables
+from .claim import Claim, parse_key
 from .notices import job_ended
-from .rows import SUBMITTED, first, sources_of
+from .rows import first, sources_of
+from .verdict import judge
 
 DONE = (CellState.OK.value, CellState.SKIPPED.value)
 ACTIVE = (JobState.STARTING.value, JobState.RUNNING.value)
 LIVING = tuple(state.value for state in JobState if not state.ended)
 ENDED = tuple(state.value for state in JobState if state.ended)
-
-LONGEST_DELAY = timedelta(hours=1)
-UNREACHABLE = timedelta(seconds=45)
-"""A host that cannot be asked has ended what it ran by then: its runners end unacknowledged trees after 30 s."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A job that the engine has taken: its row as it was, and the number of the attempt."""
-
-    row: RowMapping
-    number: int
-
-    @property
-    def key(self) -> str:
-        return f"{self.row['id']}-{self.number}"
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.row["folder"]) / f"attempt-{self.number}"
-
-    def attempt(self, environment: dict[str, str]) -> Attempt:
-        """What a worker gets."""
-        return Attempt(
-            job_id=str(self.row["id"]),
-            number=self.number,
-            notebook=str(Path(self.row["folder"]) / SUBMITTED),
-            parameters=dict(self.row["parameters"]),
-            folder=str(self.folder),
-            cwd=str(Path(self.row["notebook"]).parent),
-            environment=environment,
-            timeout=self.row["timeout"],
-            cell_timeout=self.row["cell_timeout"],
-            memory_limit=self.row["memory"],
-            secrets=dict(self.row["secrets"] or {}),
-            checkpoints=str(checkpoints_of(self.row["folder"])),
-            resume_from=self._resume_from(),
-        )
-
-    def _resume_from(self) -> list[str]:
-        """Where earlier attempts have left checkpoints; those of the job that this one runs again count, too."""
-        if not self.row["resume"]:
-            return []
-        own = Path(self.row["folder"])
-        folders = [checkpoints_of(own)] if self.number > 1 else []
-        if self.row["retry_of"] is not None:
-            folders.append(checkpoints_of(own.parent / str(self.row["retry_of"])))
-        return [str(one) for one in folders]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What an attempt's end means for its job: an end of its own, or a retry at `retry_at`."""
-
-    state: JobState
-    reason: Reason | None
-    message: str | None
-    retry_at: datetime | None = None
-
-
-def judge(row: RowMapping, record: dict[str, Any], now: datetime) -> Verdict:
-    """What becomes of a job whose attempt left `record`.
-
-    The attempt that was cancelled because of a deadline is a failure; one that failed for a reason to retry
-    on is retried while retries are left and the deadline allows it, after a delay that each failure doubles.
-    """
-    state = JobState(record["state"])
-    reason = Reason(record["reason"]) if record.get("reason") else None
-    message = (record.get("message") or "")[:4000] or None
-    if state is JobState.CANCELLED and row["cancel_reason"]:
-        reason = Reason(row["cancel_reason"])
-        if reason is Reason.DEADLINE:
-            return Verdict(JobState.FAILED, reason, f"it had not ended by its deadline, {row['deadline_at']:%F %T} UTC")
-        return Verdict(state, reason, f"ended: {reason}")
-    if state not in (JobState.FAILED, JobState.LOST) or row["cancel_requested"]:
-        return Verdict(state, reason, message)
-    wanted = RETRYABLE if row["retry_on"] is None else row["retry_on"]
-    if reason not in wanted or row["failures"] >= row["retries"]:
-        return Verdict(state, reason, message)
-    at = now + min(timedelta(seconds=row["retry_delay"] * 2 ** min(row["failures"], 30)), LONGEST_DELAY)
-    if record.get("unreachable") and row["seen_at"] is not None:
-        at = max(at, row["seen_at"] + UNREACHABLE)
-    if row["deadline_at"] is not None and at >= row["deadline_at"]:
-        return Verdict(state, reason, f"{message or reason} (no retry: the deadline comes first)"[:4000])
-    return Verdict(
-        JobState.QUEUED,
-        None,
-        f"attempt {row['attempt']} of at most {row['retries'] + 1}: {message or reason}"[:4000],
-        at,
-    )
 
 
 class JobQueue:
@@ -467,17 +377,6 @@ def _next(connection: Connection, per_user: int, now: datetime) -> Select[Any]:
         .order_by(table.c.priority.desc(), table.c.id)
         .limit(1)
     )
-
-
-def checkpoints_of(folder: str | Path) -> Path:
-    """Where the attempts of a job leave their checkpoints."""
-    return Path(folder) / "checkpoints"
-
-
-def parse_key(key: str) -> tuple[int, int]:
-    """The job's number and the attempt's, from an attempt's key."""
-    number, _, attempt = key.partition("-")
-    return int(number), int(attempt)
 
 
 def _time(value: object) -> datetime:
