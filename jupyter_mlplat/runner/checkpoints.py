@@ -85,7 +85,7 @@ class Checkpoints:
     def place(self, code: Code) -> Path:
         """The folder of a cell's checkpoint, made anew. Raises `OSError`."""
         self.drop(code)
-        folder = self._folder / f"{self._attempt}-{code.index}"
+        folder = self._place_of(code)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700)
         return folder
@@ -105,7 +105,7 @@ class Checkpoints:
         """Make a saved checkpoint count, and let the oldest go. Raises `OSError`."""
         upto = [one for one in codes if one.position <= code.position]
         write_atomically(
-            self._folder / f"{self._attempt}-{code.index}" / MANIFEST,
+            self._place_of(code) / MANIFEST,
             {
                 "attempt": self._attempt,
                 "output": str(self._output),
@@ -120,7 +120,10 @@ class Checkpoints:
 
     def drop(self, code: Code) -> None:
         """Remove what is left of a checkpoint that could not be written."""
-        shutil.rmtree(self._folder / f"{self._attempt}-{code.index}", ignore_errors=True)
+        shutil.rmtree(self._place_of(code), ignore_errors=True)
+
+    def _place_of(self, code: Code) -> Path:
+        return self._folder / f"{self._attempt}-{code.index}"
 
     def forget(self) -> None:
         """The job succeeded: nobody goes on behind a checkpoint of it."""
@@ -128,22 +131,24 @@ class Checkpoints:
 
     # --- going on -----------------------------------------------------------------------------
 
-    def last_valid(self, codes: Sequence[Code], kernel: str) -> Found | None:
-        """The checkpoint that saves most and holds for this notebook; `note` says why there is none."""
+    def valid(self, codes: Sequence[Code], kernel: str) -> list[Found]:
+        """The checkpoints that hold for this notebook, the one that saves most first; `note` says why one does not."""
+        found = []
         left = sorted(_manifests(self._sources), key=lambda one: one[1]["index"], reverse=True)
         by_index = {one.index: one for one in codes if one.index is not None}
         for folder, manifest in left:
             code = by_index.get(manifest["index"])
             upto = [one for one in codes if code is not None and one.position <= code.position]
-            why = _what_changed(manifest["chain"], _chain(upto, kernel, self._parameters), upto)
+            why = _what_changed(manifest["chain"], _chain(upto, kernel, self._parameters))
             if code is not None and why is None:
-                return Found(folder, manifest, code.position, manifest["index"])
+                found.append(Found(folder, manifest, code.position, manifest["index"]))
+                continue
             self.note = self.note or (
                 f"from the start: {why or 'cells were taken out'} since the checkpoint behind cell {manifest['index']}"
             )
         if not left and self._sources and any(self.names(code) is not None for code in codes):
             self.note = "from the start: the earlier attempt had left no checkpoint"
-        return None
+        return found
 
     def went_on(self, found: Found, skipped: int) -> None:
         """For the record: it was used."""
@@ -208,7 +213,7 @@ def _chain(codes: Sequence[Code], kernel: str, parameters: Mapping[str, Any]) ->
     return links
 
 
-def _what_changed(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], codes: Sequence[Code]) -> str | None:
+def _what_changed(before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]]) -> str | None:
     for then, here in zip(before, now, strict=False):
         if then["hash"] != here["hash"]:
             if then["what"] == here["what"]:

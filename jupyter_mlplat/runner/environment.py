@@ -19,9 +19,8 @@ ASK = "import json, sys; print(json.dumps([sys.version.split()[0], sys.path]))"
 def keep_environment(folder: Path, python: str) -> None:
     """Write the versions into the attempt's folder. `python` is the kernel's interpreter."""
     version, paths = sys.version.split()[0], sys.path
-    if os.path.realpath(python) != os.path.realpath(sys.executable) or not os.path.samefile(
-        os.path.dirname(python) or ".", os.path.dirname(sys.executable)
-    ):
+    # jupyter_client starts its own Python where a kernel names none in particular.
+    if os.path.basename(python) != python and os.path.abspath(python) != os.path.abspath(sys.executable):
         asked = subprocess.run([python, "-c", ASK], capture_output=True, timeout=30, check=True, text=True)
         version, paths = json.loads(asked.stdout)
     write_atomically(folder / ENVIRONMENT, {"python": version, "packages": packages(paths)})

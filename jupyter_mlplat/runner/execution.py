@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, BinaryIO, cast
 
 from ..attempts import OUTPUT, RESULTS, RESULTS_VARIABLE
-from ..languages import canonical, language_of
+from ..languages import PYTHON, canonical, language_of
 from ..models import CellState, Reason
 from ..protocols import Attempt
 from .cgroup import Cgroup
@@ -193,8 +193,9 @@ class Execution:
         history = ["--HistoryManager.hist_file=:memory:"] if manager.ipykernel else []
         run_sync(manager.start_kernel)(extra_arguments=history, cwd=self.attempt.cwd)
         self._kernel = getattr(manager.provisioner, "process", None)
-        argv = manager.kernel_spec.argv
-        threading.Thread(target=self._keep_environment, args=(argv[0],), name="environment", daemon=True).start()
+        if canonical(language) == PYTHON:
+            python = manager.kernel_spec.argv[0]
+            threading.Thread(target=self._keep_environment, args=(python,), name="environment", daemon=True).start()
         self._limit_memory()
         threading.Thread(target=self.memory.run, args=(self._executed,), name="memory", daemon=True).start()
         return manager

@@ -30,18 +30,18 @@ def resuming(client: Any) -> Any:
         shifted: bool
 
         def _go_on(self) -> int:
-            """Set the variables of the last valid checkpoint; the position of its cell, -1 where there is none."""
+            """Set the variables of the last checkpoint that holds; the position of its cell, -1 where there is none."""
             if self.checkpoints is None:
                 return -1
             codes = self._codes()
-            found = self.checkpoints.last_valid(codes, self._kernel())
-            if found is None:
-                self._say(self.checkpoints.note)
-                return -1
-            try:
-                self._ask("restore", str(found.folder), found.manifest["saved"])
-            except RuntimeError as error:
-                self.checkpoints.note = f"from the start: the checkpoint behind cell {found.index}: {error}"
+            for found in self.checkpoints.valid(codes, self._kernel()):
+                try:
+                    self._ask("restore", str(found.folder), found.manifest["saved"])
+                except RuntimeError as error:
+                    self.checkpoints.note = f"from the start: the checkpoint behind cell {found.index}: {error}"
+                else:
+                    break
+            else:
                 self._say(self.checkpoints.note)
                 return -1
             if self.results is not None:

@@ -150,7 +150,7 @@ def pretended() -> dict[str, Any]:
         began = now - timedelta(seconds=900 - 40 * n) if state else None
         ended = began + timedelta(seconds=7 * n + 4) if began and state != "running" else None
         nodes.append({
-            "name": name, "notebook": f"/work/{name}.ipynb", "needs": needs, "run_if": rules.get(name, "all_succeeded"),
+            "name": name, "notebook": f"/data/{name}.ipynb", "needs": needs, "run_if": rules.get(name, "all_succeeded"),
             "job_id": str(100 + n) if state else None, "state": state,
             "message": "cell 4: ValueError: the loss is nan" if state == "failed" else None,
             "started_at": began and began.isoformat(), "ended_at": ended and ended.isoformat(),

@@ -157,7 +157,7 @@ def test_cancelled_sweep_asks_once_and_ends(view: View) -> None:
 def pretended(**fields: Any) -> dict[str, Any]:
     """A sweep as the server would show it, for pictures that need more points than a test can run."""
     base = {
-        "id": "9", "name": "ctr_search", "owner": "ada", "state": "running", "notebook": "/work/train_ctr.ipynb",
+        "id": "9", "name": "ctr_search", "owner": "ada", "state": "running", "notebook": "/data/train_ctr.ipynb",
         "parameters": {"epochs": 20, "dataset": "clicks"}, "options": {}, "strategy": "grid", "metric": "auc",
         "direction": "maximize", "parallel": 4, "message": None, "created_at": "2026-11-01T08:00:00Z", "ended_at": None,
     }  # fmt: skip

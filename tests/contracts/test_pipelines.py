@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -709,3 +710,12 @@ def test_the_same_key_makes_one_pipeline(pipelines: PipelinesService, folder: Pa
         pipelines.create(spec(folder, {"prepare_2": {}}), owner="ada", idempotency_key="k")
     assert [one.id for one in pipelines.list(owner="ada").items] == [first.id]
     assert pipelines.list(owner="bob").items == []
+
+
+def test_a_notebook_in_another_language_is_refused(pipelines: PipelinesService, folder: Path) -> None:
+    path = folder / "prepare.ipynb"
+    notebook = json.loads(path.read_text())
+    notebook["metadata"]["kernelspec"] = {"name": "bash", "language": "bash", "display_name": "bash"}
+    path.write_text(json.dumps(notebook))
+    with pytest.raises(Invalid, match="a notebook in bash does not run as a job"):
+        pipelines.create(spec(folder, {"prepare": {}}), owner="ada")

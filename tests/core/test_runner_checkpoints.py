@@ -154,6 +154,22 @@ def test_a_damaged_checkpoint_is_no_checkpoint(run: Run, tmp_path: Path) -> None
     )  # fmt: skip
 
 
+def test_where_the_last_one_is_damaged_the_one_before_it_serves(run: Run, tmp_path: Path) -> None:
+    cells = [
+        ("x = 1", "mlplat:checkpoint"),
+        ("y = x + 1", "mlplat:checkpoint"),
+        "import os; assert os.path.exists('go')",
+    ]
+    notebook = make(tmp_path / "n.ipynb", *cells)
+    assert run(notebook, **kept(tmp_path)).wait()["state"] == "failed"
+    (tmp_path / "checkpoints" / "7-1-1" / "values.pickle").write_bytes(b"no pickle")
+    (tmp_path / "go").touch()
+    again = run(notebook, number=2, **kept(tmp_path))
+    record = again.wait()
+    assert record["note"] == "went on behind cell 0 from the checkpoint of attempt 1: 1 cells not run again"
+    assert again.states == {0: "skipped", 1: "ok", 2: "ok"}
+
+
 def test_set_up_that_always_runs(run: Run, tmp_path: Path) -> None:
     notebook = make(
         tmp_path / "n.ipynb",

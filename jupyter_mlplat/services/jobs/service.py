@@ -149,7 +149,9 @@ class JobsService:
         if not notebook.exists():
             raise Conflict(f"the notebook of job {job_id} is no longer there", hint="run the notebook itself")
         if edited:
-            validate(schema_of(read_notebook(path)), dict(row["parameters"]), secrets=row["secrets"] or {})
+            now = read_notebook(path)
+            check_language(now)
+            validate(schema_of(now), dict(row["parameters"]), secrets=row["secrets"] or {})
         options = {name: row[name] for name in OWN if name in row and row[name] is not None}
         options["resume"] = not from_start and row["state"] != JobState.SUCCEEDED.value
         if row["deadline_at"] is not None:

@@ -13,7 +13,7 @@ from ....errors import Invalid, MLPlatError
 from ....models import JobOptions, PipelineNode, PipelineSpec, RunIf
 from ..notebookfile import read_notebook
 from ..parameters import schema, validate, why_unknown
-from ..submission import options_of
+from ..submission import check_language, options_of
 from .graph import ordered
 from .references import OWN, Reference, read, split
 
@@ -62,6 +62,7 @@ def plan(spec: PipelineSpec) -> list[PlannedNode]:
             path = Path(node.notebook).absolute()
             if path not in notebooks:
                 found = read_notebook(path)
+                check_language(found)
                 notebooks[path] = found, schema(found)
     planned: dict[str, PlannedNode] = {}
     schemas = {name: notebooks[Path(node.notebook).absolute()][1] for name, node in spec.nodes.items()}
