@@ -252,7 +252,7 @@ class View:
     def wait_until_loaded(self) -> None:
         """JupyterLab stands, and our plugins with it."""
         self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=60_000)
-        self.page.evaluate("() => window.jupyterapp.restored")
+        self.page.evaluate("() => window.jupyterapp.restored.then(() => null)")
         self.page.wait_for_function("() => window.jupyterapp.commands.hasCommand('mlplat:open-panel')", timeout=60_000)
 
     def execute(self, command: str, arguments: dict[str, object] | None = None) -> None:
@@ -267,7 +267,10 @@ class View:
 
     def theme(self, name: str) -> None:
         """Switches the theme and waits until it is there."""
-        self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name)
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name }).then(() => null)",
+            name,
+        )
         light = "true" if "Light" in name else "false"
         self.page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
 

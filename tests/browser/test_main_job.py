@@ -18,7 +18,7 @@ def job_row(page: Page, id: str) -> Locator:
 
 def open_form(view: View, path: str) -> Locator:
     """Opens a notebook and its form by the button in the notebook's toolbar."""
-    view.page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', { path })", path)
+    view.page.evaluate("path => window.jupyterapp.commands.execute('docmanager:open', { path }).then(() => null)", path)
     button = view.page.locator(
         ".jp-NotebookPanel:not(.lm-mod-hidden) [data-jp-item-name='run-as-job'] button, "
         ".jp-NotebookPanel:not(.lm-mod-hidden) [data-jp-item-name='run-as-job'] jp-button"

@@ -119,7 +119,7 @@ def test_sections_and_views_are_remembered(view: View) -> None:
     runs.click()
     view.execute("mlplat:check-drift")
     expect(page.get_by_role("heading", name="Drift check")).to_be_visible()
-    page.evaluate("() => window.jupyterapp.serviceManager.ready")
+    page.evaluate("() => window.jupyterapp.serviceManager.ready.then(() => null)")
     page.wait_for_timeout(1_500)  # the state database saves with a delay of its own
     page.goto(page.url.split("?")[0])
     view.wait_until_loaded()

@@ -14,12 +14,11 @@ from ...protocols import Clock, Report
 from ...store import Store, Transaction, tables
 from .claim import Claim, parse_key
 from .notices import job_ended
-from .rows import first, sources_of
+from .rows import LIVING, ask_to_end, first, sources_of
 from .verdict import judge
 
 DONE = (CellState.OK.value, CellState.SKIPPED.value)
 ACTIVE = (JobState.STARTING.value, JobState.RUNNING.value)
-LIVING = tuple(state.value for state in JobState if not state.ended)
 ENDED = tuple(state.value for state in JobState if state.ended)
 
 
@@ -93,12 +92,7 @@ class JobQueue:
             numbers = list(connection.execute(select(table.c.id).where(*late)).scalars())
         for number in numbers:
             with self._store.write() as transaction:
-                transaction.connection.execute(
-                    update(table)
-                    .where(table.c.id == number, *late)
-                    .values(cancel_requested=True, cancel_reason=Reason.DEADLINE.value)
-                )
-                transaction.emit("jobs", str(number))
+                ask_to_end(transaction, [number], Reason.DEADLINE)
 
     def active(self) -> list[Claim]:
         """The attempts that are starting or running, whoever started them."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, select
+from sqlalchemy import Connection, RowMapping, Select, Table, select, update
 
 from ...errors import Conflict, Invalid, NotFound
-from ...models import JOB_MOVES, AttemptRecord, Cell, Job, JobState
+from ...models import JOB_MOVES, AttemptRecord, Cell, Job, JobState, Reason
 from ...store import Transaction, tables
 from .line import Place
 from .notices import shown_notify
 
 SUBMITTED = "submitted.ipynb"
+LIVING = tuple(state.value for state in JobState if not state.ended)
 
 
 def number_of(id: str, noun: str = "job") -> int:
@@ -120,6 +121,19 @@ def to_job(row: RowMapping, place: Place | None = None, **more: Any) -> Job:
     if place is not None:
         fields |= {"position": place.position, "expected_start": place.expected_start}
     return Job(**fields, **more)
+
+
+def ask_to_end(transaction: Transaction, numbers: Iterable[int], reason: Reason | None = None) -> None:
+    """Ask for the end of jobs that live; the engine carries it out. `reason` says who else than a user wants it."""
+    table = tables.jobs
+    for number in numbers:
+        asked = transaction.connection.execute(
+            update(table)
+            .where(table.c.id == number, table.c.state.in_(LIVING), ~table.c.cancel_requested)
+            .values(cancel_requested=True, cancel_reason=reason.value if reason is not None else None)
+        )
+        if asked.rowcount:
+            transaction.emit("jobs", str(number))
 
 
 def attempt_folder(row: RowMapping) -> Path:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping, delete, select, update
 from ...attempts import LOG, OUTPUT
 from ...errors import Conflict, Invalid
 from ...home import Home
-from ...models import Job, JobLog, JobOptions, JobSpec, JobState, Page, Pruned, PruneRequest, Reason
+from ...models import Job, JobLog, JobOptions, JobSpec, JobState, Page, Pruned, PruneRequest
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
 from .line import Place, places
@@ -24,7 +24,9 @@ from .parameters import schema as schema_of
 from .parameters import validate
 from .retention import Retention
 from .rows import (
+    LIVING,
     SUBMITTED,
+    ask_to_end,
     attempt_folder,
     attempts_of,
     cells_of,
@@ -170,25 +172,13 @@ class JobsService:
     def living_of_schedule(self, transaction: Transaction, schedule: int) -> list[int]:
         """Numbers of the jobs of a schedule that have not ended, the oldest first."""
         table = tables.jobs
-        living = [state.value for state in JobState if not state.ended]
         return list(
             transaction.connection.execute(
                 select(table.c.id)
-                .where(table.c.schedule_id == schedule, table.c.state.in_(living))
+                .where(table.c.schedule_id == schedule, table.c.state.in_(LIVING))
                 .order_by(table.c.id)
             ).scalars()
         )
-
-    def replace(self, transaction: Transaction, numbers: Sequence[int]) -> None:
-        """Ask for the end of jobs in whose place a newer one comes."""
-        table = tables.jobs
-        for number in numbers:
-            transaction.connection.execute(
-                update(table)
-                .where(table.c.id == number, ~table.c.cancel_requested)
-                .values(cancel_requested=True, cancel_reason=Reason.REPLACED.value)
-            )
-            transaction.emit("jobs", str(number))
 
     def delete(self, job_id: str) -> Job:
         """Delete an ended job with its record and its folder; its MLflow run stays. Returns it as it was.
@@ -282,11 +272,7 @@ class JobsService:
             row = find(transaction.connection, job_id)
             if JobState(row["state"]).ended:
                 raise Conflict(f"job {job_id} has ended: {row['state']}", hint="there is nothing left to cancel")
-            if not row["cancel_requested"]:
-                transaction.connection.execute(
-                    update(tables.jobs).where(tables.jobs.c.id == row["id"]).values(cancel_requested=True)
-                )
-                transaction.emit("jobs", job_id)
+            ask_to_end(transaction, [row["id"]])
         self._wake()
         return self.get(job_id)
 

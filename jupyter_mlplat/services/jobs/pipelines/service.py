@@ -14,7 +14,7 @@ from ....home import Home
 from ....models import JobState, Page, Pipeline, PipelineNodeRun, PipelineSpec, PipelineState
 from ....protocols import Clock
 from ....store import Store, tables
-from ..rows import cursor_of, key_of, made_before
+from ..rows import ask_to_end, cursor_of, key_of, made_before
 from ..service import JobsService
 from ..submission import write_notebook
 from ..waiting import wait_for
@@ -144,12 +144,8 @@ class PipelinesService:
             transaction.connection.execute(
                 update(tables.pipelines).where(tables.pipelines.c.id == row["id"]).values(cancel_requested=True)
             )
-            for job in jobs_of(transaction.connection, [row])[row["id"]].values():
-                if not JobState(job["state"]).ended:
-                    transaction.connection.execute(
-                        update(tables.jobs).where(tables.jobs.c.id == job["id"]).values(cancel_requested=True)
-                    )
-                    transaction.emit("jobs", str(job["id"]))
+            jobs = jobs_of(transaction.connection, [row])[row["id"]].values()
+            ask_to_end(transaction, [job["id"] for job in jobs])
             transaction.emit("pipelines", pipeline_id)
         self._wake()
         return self.get(pipeline_id)

@@ -10,10 +10,10 @@ from sqlalchemy import RowMapping, func, select, update
 from ....crashpoint import crashpoint
 from ....errors import MLPlatError
 from ....home import Home
-from ....models import JobOptions, OccurrenceState, ScheduleState
+from ....models import JobOptions, OccurrenceState, Reason, ScheduleState
 from ....protocols import Clock
 from ....store import Store, Transaction, tables
-from ..rows import SUBMITTED, first
+from ..rows import SUBMITTED, ask_to_end, first
 from ..service import JobsService
 from ..submission import Draft, insert_job
 from .firing import Firing, fire
@@ -87,7 +87,7 @@ class DueSchedules:
                     state, reason = OccurrenceState.SKIPPED, f"it could not be submitted: {error.message}"
                 else:
                     if row["overlap"] == "replace":
-                        self._jobs.replace(transaction, at_work)
+                        ask_to_end(transaction, at_work, Reason.REPLACED)
                     job = insert_job(transaction, self._home, now, draft)
         enter(transaction, row["id"], firing.instant, state, reason, job, now)
 

@@ -14,7 +14,7 @@ from ....models import JobSpec, JobState, Page, Sweep, SweepSpec, SweepState
 from ....protocols import Clock
 from ....store import Store, tables
 from ..parameters import schema, validate
-from ..rows import SUBMITTED, cursor_of, key_of, made_before
+from ..rows import SUBMITTED, ask_to_end, cursor_of, key_of, made_before
 from ..service import JobsService
 from ..submission import OWN, write_notebook
 from ..waiting import wait_for
@@ -161,12 +161,7 @@ class SweepsService:
             transaction.connection.execute(
                 update(tables.sweeps).where(tables.sweeps.c.id == row["id"]).values(cancel_requested=True)
             )
-            living = [one for one in children_of(transaction.connection, row["id"]) if not JobState(one["state"]).ended]
-            for one in living:
-                transaction.connection.execute(
-                    update(tables.jobs).where(tables.jobs.c.id == one["id"]).values(cancel_requested=True)
-                )
-                transaction.emit("jobs", str(one["id"]))
+            ask_to_end(transaction, [one["id"] for one in children_of(transaction.connection, row["id"])])
             transaction.emit("sweeps", sweep_id)
         self._wake()
         return self.get(sweep_id)
