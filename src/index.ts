@@ -17,7 +17,7 @@ import { PlatformModel } from './model';
 import { notebookAccess } from './notebook';
 import { JobNotifications } from './notify';
 import type { IPanelContext } from './panels/context';
-import { DeploymentView } from './panels/deployment';
+import { DeploymentView } from './panels/deployment/view';
 import { DriftView } from './panels/drift';
 import { JobView } from './panels/job/view';
 import { JobsView } from './panels/jobs/view';

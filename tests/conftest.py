@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
@@ -25,6 +25,7 @@ import pytest
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.processes import kill_tree, start_time
+from jupyter_mlplat.store import Store
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -140,6 +141,21 @@ def home(isolated_environment: Path) -> Home:
 
 
 @pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with its schema and nothing in it: its migrations take a third of a second."""
+    made = tmp_path_factory.mktemp("store") / "mlplat.db"
+    Store(f"sqlite:///{made}").close()
+    return made
+
+
+@pytest.fixture
+def sqlite_url(home: Home, empty_database: Path) -> str:
+    """The URL of a store of this test in its data directory."""
+    shutil.copyfile(empty_database, home.database)
+    return f"sqlite:///{home.database}"
+
+
+@pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh database of MLflow, whose migrations take four seconds."""
     root = tmp_path_factory.mktemp("mlflow")
@@ -163,7 +179,7 @@ def copy_mlflow(database: Path, home: Home) -> None:
 
 
 @pytest.fixture
-def platform(home: Home, mlflow_database: Path) -> Iterator[Platform]:
+def platform(home: Home, sqlite_url: str, mlflow_database: Path) -> Iterator[Platform]:
     """A platform on `home`; its engine, if one was started, is stopped, and nothing may stay alive."""
     copy_mlflow(mlflow_database, home)
     made = Platform()
@@ -236,6 +252,14 @@ class PostgreSQL:
         with psycopg.connect(f"host={self.folder} user=mlplat dbname=postgres", autocommit=True) as connection:
             connection.execute(statement.encode())
 
+    @contextmanager
+    def database(self, *, like: str = "template1") -> Iterator[str]:
+        """The URL of a new database, a copy of another one; dropped afterwards."""
+        name = f"test_{secrets.token_hex(6)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
+        yield self.url(name)
+        self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
     def stop(self) -> None:
         try:
             self._run("pg_ctl", "-D", self._data, "-w", "-m", "immediate", "stop")
@@ -283,7 +307,20 @@ def postgresql_server() -> Iterator[PostgreSQL]:
 @pytest.fixture
 def postgresql_url(postgresql_server: PostgreSQL) -> Iterator[str]:
     """The URL of an empty database that is dropped afterwards."""
-    name = f"test_{secrets.token_hex(6)}"
-    postgresql_server.execute(f"CREATE DATABASE {name}")
-    yield postgresql_server.url(name)
-    postgresql_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with postgresql_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql(postgresql_server: PostgreSQL) -> str:
+    """The name of a database with the store's schema and nothing in it."""
+    postgresql_server.execute("CREATE DATABASE with_schema")
+    Store(postgresql_server.url("with_schema")).close()
+    return "with_schema"
+
+
+@pytest.fixture
+def postgresql_store_url(postgresql_server: PostgreSQL, empty_postgresql: str) -> Iterator[str]:
+    """The URL of a store of this test."""
+    with postgresql_server.database(like=empty_postgresql) as url:
+        yield url

@@ -1,6 +1,6 @@
 /** Commands of deployments. */
 
-import { DeploymentView } from '../panels/deployment';
+import { DeploymentView } from '../panels/deployment/view';
 import { CommandIDs } from '../tokens';
 import { deployIcon, trashIcon, tryIcon } from '../widgets/icons';
 import { choose, type ICommand, type ICommandContext, STRING, sure, text } from './command';

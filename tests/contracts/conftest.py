@@ -37,9 +37,8 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest, home: Home) -> Iterator[Store]:
-    url = f"sqlite:///{home.database}" if request.param == "sqlite" else request.getfixturevalue("postgresql_url")
-    made = Store(url)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    made = Store(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgresql_store_url"))
     yield made
     made.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, Table, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, or_, select, update
 
 from ...errors import Conflict, Invalid, NotFound
 from ...models import JOB_MOVES, AttemptRecord, Cell, Job, JobState, Reason
@@ -44,6 +44,10 @@ def unknown(id: str, noun: str = "job") -> NotFound:
     return NotFound(f"no {noun} has the id {id[:80]!r}", hint=f"see them: jupyter mlplat {noun}s list")
 
 
+def noun_of(table: Table) -> str:
+    return table.name.removesuffix("s")
+
+
 def first(connection: Connection, query: Select[Any]) -> RowMapping | None:
     """The first row of a query, by column name; None where it has none."""
     return connection.execute(query).mappings().first()
@@ -56,7 +60,7 @@ def made_before(
     row = first(transaction.connection, select(table).where(table.c.idempotency_key == key)) if key else None
     if row is not None and not same(row):
         raise Conflict(
-            f"the idempotency key was used for {table.name.removesuffix('s')} {row['id']}, which is another request",
+            f"the idempotency key was used for {noun_of(table)} {row['id']}, which is another request",
             hint="use a new key for a new request",
         )
     return row
@@ -73,10 +77,38 @@ def _is_number(text: str) -> bool:
 
 def find(connection: Connection, job_id: str) -> RowMapping:
     """The row of a job. Raises `NotFound`."""
-    row = connection.execute(select(tables.jobs).where(tables.jobs.c.id == number_of(job_id))).mappings().first()
+    return find_in(connection, tables.jobs, job_id)
+
+
+def find_in(connection: Connection, table: Table, id: str, *, lock: bool = False) -> RowMapping:
+    """The row behind an id; with `lock` nobody else changes it before the transaction ends. Raises `NotFound`."""
+    noun = noun_of(table)
+    query = select(table).where(table.c.id == number_of(id, noun))
+    row = first(connection, query.with_for_update() if lock else query)
     if row is None:
-        raise unknown(job_id)
+        raise unknown(id, noun)
     return row
+
+
+def newest_first(table: Table, *, limit: int, after: str | None, owner: str | None) -> Select[Any]:
+    """One row more than a page of `limit` rows behind the cursor `after`. Raises `Invalid` for no cursor."""
+    query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
+    if after is not None:
+        query = query.where(table.c.id < cursor_of(after))
+    if owner is not None:
+        query = query.where(table.c.owner == owner)
+    return query
+
+
+def closed_jobs(connection: Connection, *which: ColumnElement[bool]) -> set[int]:
+    """Numbers of jobs, of those meant, whose last attempt has its metrics or will never have any."""
+    job, attempt = tables.jobs, tables.attempts
+    rows = connection.execute(
+        select(job.c.id)
+        .outerjoin(attempt, (attempt.c.job_id == job.c.id) & (attempt.c.number == job.c.attempt))
+        .where(*which, or_(attempt.c.run_closed, attempt.c.run_id.is_(None)))
+    )
+    return set(rows.scalars())
 
 
 def refuse_while_needed(connection: Connection, row: RowMapping) -> None:

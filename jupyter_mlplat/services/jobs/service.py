@@ -30,10 +30,10 @@ from .rows import (
     attempt_folder,
     attempts_of,
     cells_of,
-    cursor_of,
     find,
     key_of,
     made_before,
+    newest_first,
     number_of,
     refuse_while_needed,
     to_job,
@@ -223,13 +223,9 @@ class JobsService:
         Raises `Invalid` for a state or a cursor that is none, `NotFound` for an id that never was one.
         """
         table = tables.jobs
-        query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(table.c.id < cursor_of(after))
+        query = newest_first(table, limit=limit, after=after, owner=owner)
         if state is not None:
             query = query.where(table.c.state.in_([_state(one) for one in state.split(",")]))
-        if owner is not None:
-            query = query.where(table.c.owner == owner)
         if schedule is not None:
             query = query.where(table.c.schedule_id == number_of(schedule, "schedule"))
         if sweep is not None:

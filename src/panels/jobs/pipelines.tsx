@@ -5,13 +5,11 @@ import { CommandIDs } from '../../tokens';
 import type { Page, Pipeline } from '../../types';
 import { duration } from '../../widgets/format';
 import { Empty } from '../../widgets/feedback';
-import { StateBadge } from '../../widgets/state';
 import { Elapsed, RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
-import { CommandButton, usePanel } from '../context';
 import { PipelineProgress } from '../pipeline/row';
 import { failedNodes, progressWords } from '../pipeline/words';
-import { shortId } from './words';
+import { GroupTable } from './group-table';
 
 export function PipelineList({ page }: { readonly page: Page<Pipeline> }): JSX.Element {
   const trans = useTrans();
@@ -24,85 +22,35 @@ export function PipelineList({ page }: { readonly page: Page<Pipeline> }): JSX.E
     );
   }
   return (
-    <div className="jp-mlplat-jobScroll" tabIndex={-1}>
-      <table className="jp-mlplat-table jp-mlplat-sweeps" aria-label={trans.__('Pipelines')}>
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('State')}</th>
-            <th scope="col">{trans.__('Name')}</th>
-            <th scope="col">{trans.__('Nodes')}</th>
-            <th scope="col">{trans.__('Began')}</th>
-            <th scope="col">{trans.__('Took')}</th>
-            <th scope="col">{trans.__('Owner')}</th>
-            <th scope="col" className="jp-mod-number">
-              {trans.__('Actions')}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {page.items.map(pipeline => (
-            <PipelineLine key={pipeline.id} pipeline={pipeline} />
-          ))}
-        </tbody>
-      </table>
-      {page.next !== null && <CommandButton command={CommandIDs.morePipelines} />}
-    </div>
+    <GroupTable
+      kind="pipeline"
+      label={trans.__('Pipelines')}
+      page={page}
+      open={CommandIDs.openPipeline}
+      more={CommandIDs.morePipelines}
+      columns={[
+        {
+          title: trans.__('Nodes'),
+          cell: pipeline => (
+            <span className="jp-mlplat-cellProgress">
+              {pipeline.state === 'running' && <PipelineProgress pipeline={pipeline} />}
+              <span>{progressWords(pipeline, trans)}</span>
+            </span>
+          )
+        },
+        { title: trans.__('Began'), cell: pipeline => <RelativeTime time={pipeline.created_at} /> },
+        { title: trans.__('Took'), cell: pipeline => <Took began={pipeline.created_at} end={pipeline.ended_at} /> }
+      ]}
+      cancel={pipeline => ({ command: CommandIDs.cancelPipeline, label: trans.__('Cancel the pipeline %1', pipeline.name) })}
+      again={pipeline => {
+        const failed = failedNodes(pipeline);
+        const label = trans.__('Run the %1 nodes of %2 again that did not succeed', failed, pipeline.name);
+        return failed > 0 ? { command: CommandIDs.rerunPipeline, label } : null;
+      }}
+    />
   );
 }
 
-function PipelineLine({ pipeline }: { readonly pipeline: Pipeline }): JSX.Element {
-  const trans = useTrans();
-  const { commands } = usePanel();
-  const args = { id: pipeline.id };
-  const failed = failedNodes(pipeline);
-  const { created_at: began, ended_at: end } = pipeline;
-  return (
-    <tr data-pipeline={pipeline.id} data-state={pipeline.state}>
-      <td>
-        <StateBadge state={pipeline.state} />
-      </td>
-      <th scope="row">
-        <button
-          type="button"
-          className="jp-mlplat-rowName"
-          onClick={() => {
-            void commands.execute(CommandIDs.openPipeline, args);
-          }}
-        >
-          {pipeline.name} <span className="jp-mlplat-number">{shortId(pipeline.id)}</span>
-        </button>
-      </th>
-      <td>
-        <span className="jp-mlplat-cellProgress">
-          {pipeline.state === 'running' && <PipelineProgress pipeline={pipeline} />}
-          <span>{progressWords(pipeline, trans)}</span>
-        </span>
-      </td>
-      <td>
-        <RelativeTime time={began} />
-      </td>
-      <td>{end === null ? <Elapsed since={began} /> : duration((Date.parse(end) - Date.parse(began)) / 1000)}</td>
-      <td>{pipeline.owner}</td>
-      <td className="jp-mlplat-rowButtons">
-        {pipeline.state === 'running' ? (
-          <CommandButton
-            command={CommandIDs.cancelPipeline}
-            args={args}
-            label={trans.__('Cancel the pipeline %1', pipeline.name)}
-            iconOnly
-            className="jp-mod-cancel"
-          />
-        ) : (
-          failed > 0 && (
-            <CommandButton
-              command={CommandIDs.rerunPipeline}
-              args={args}
-              label={trans.__('Run the %1 nodes of %2 again that did not succeed', failed, pipeline.name)}
-              iconOnly
-            />
-          )
-        )}
-      </td>
-    </tr>
-  );
+function Took({ began, end }: { readonly began: string; readonly end: string | null }): JSX.Element {
+  return end === null ? <Elapsed since={began} /> : <>{duration((Date.parse(end) - Date.parse(began)) / 1000)}</>;
 }

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from ....models import Pipeline, PipelineNodeRun, PipelineState
 from ....store import Transaction, tables
-from ..rows import first, number_of, unknown
+from ..rows import find_in
 
 WAITING = "waiting"
 SHOWN = ("id", "pipeline_id", "node", "state", "message", "started_at", "ended_at")
@@ -21,21 +21,12 @@ Node = Mapping[str, Any]
 
 def find(connection: Connection, pipeline_id: str) -> RowMapping:
     """The row of a pipeline. Raises `NotFound`."""
-    number = number_of(pipeline_id, "pipeline")
-    row = first(connection, select(tables.pipelines).where(tables.pipelines.c.id == number))
-    if row is None:
-        raise unknown(pipeline_id, "pipeline")
-    return row
+    return find_in(connection, tables.pipelines, pipeline_id)
 
 
 def lock(transaction: Transaction, pipeline_id: str) -> RowMapping:
     """The row of a pipeline that nobody else changes before the transaction ends. Raises `NotFound`."""
-    number = number_of(pipeline_id, "pipeline")
-    query = select(tables.pipelines).where(tables.pipelines.c.id == number).with_for_update()
-    row = first(transaction.connection, query)
-    if row is None:
-        raise unknown(pipeline_id, "pipeline")
-    return row
+    return find_in(transaction.connection, tables.pipelines, pipeline_id, lock=True)
 
 
 def jobs_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ....models import JobOptions, JobState, PipelineState, Reason
 from ....protocols import Clock
 from ....store import Store, tables
 from ..notices import pipeline_ended
-from ..rows import first
+from ..rows import closed_jobs, first
 from ..service import JobsService
 from ..submission import Draft, insert_job
 from .graph import BAD, why_skipped
@@ -111,7 +111,7 @@ class RunningPipelines:
             ended = {"state": JobState.SKIPPED.value, "message": why_not}
         measured = [jobs[name] for name in needs_metrics_of(node, row["parameters"])] if why_not is None else []
         late = any(self._clock.now() - job["ended_at"] > PATIENCE for job in measured)
-        if not late and not self._closed([job["id"] for job in measured]):
+        if not late and not self._closed({job["id"] for job in measured}):
             return None
         try:
             if why_not is None:
@@ -152,18 +152,12 @@ class RunningPipelines:
             columns={"pipeline_id": row["id"], "node": name, "retry_of": node.get("after")},
         )
 
-    def _closed(self, numbers: Sequence[int]) -> bool:
+    def _closed(self, numbers: Set[int]) -> bool:
         """True where the last attempts of these jobs have their metrics, or will never have any."""
-        job, attempt = tables.jobs, tables.attempts
         if not numbers:
             return True
         with self._store.read() as connection:
-            rows = connection.execute(
-                select(attempt.c.run_closed)
-                .join(job, (attempt.c.job_id == job.c.id) & (attempt.c.number == job.c.attempt))
-                .where(job.c.id.in_(numbers), attempt.c.run_id.is_not(None))
-            ).all()
-        return all(row.run_closed for row in rows)
+            return closed_jobs(connection, tables.jobs.c.id.in_(numbers)) == numbers
 
     # --- the end --------------------------------------------------------------------------------
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy import RowMapping, insert, update
 
 from ....errors import Conflict
 from ....home import Home
 from ....models import JobState, Page, Pipeline, PipelineNodeRun, PipelineSpec, PipelineState
 from ....protocols import Clock
 from ....store import Store, tables
-from ..rows import ask_to_end, cursor_of, key_of, made_before
+from ..rows import ask_to_end, key_of, made_before, newest_first
 from ..service import JobsService
 from ..submission import write_notebook
 from ..waiting import wait_for
@@ -96,12 +96,7 @@ class PipelinesService:
 
     def list(self, *, limit: int = 50, after: str | None = None, owner: str | None = None) -> Page[Pipeline]:
         """Pipelines, the newest first, without their nodes."""
-        table = tables.pipelines
-        query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(table.c.id < cursor_of(after))
-        if owner is not None:
-            query = query.where(table.c.owner == owner)
+        query = newest_first(tables.pipelines, limit=limit, after=after, owner=owner)
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
             jobs = jobs_of(connection, rows[:limit])

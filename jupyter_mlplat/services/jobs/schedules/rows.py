@@ -19,7 +19,7 @@ from ....models import (
 )
 from ....store import Transaction, tables
 from ..notices import shown_options
-from ..rows import first, no_cursor, number_of, unknown
+from ..rows import find_in, no_cursor
 from ..submission import Draft
 from .timing import Timing, timing
 
@@ -30,10 +30,7 @@ MOST_SKIPPED = 1_000_000
 
 def find(connection: Connection, schedule_id: str) -> RowMapping:
     """The row of a schedule. Raises `NotFound`."""
-    row = first(connection, select(tables.schedules).where(tables.schedules.c.id == number_of(schedule_id, "schedule")))
-    if row is None:
-        raise unknown(schedule_id, "schedule")
-    return row
+    return find_in(connection, tables.schedules, schedule_id)
 
 
 def to_schedule(row: RowMapping, last: RowMapping | None, *, edited: bool | None = None) -> Schedule:

@@ -19,7 +19,7 @@ from ....store import Store, Transaction, tables
 from ..notebookfile import code_lines, read_notebook
 from ..notices.targets import kept
 from ..parameters import schema, validate
-from ..rows import SUBMITTED, cursor_of, key_of, made_before
+from ..rows import SUBMITTED, key_of, made_before, newest_first
 from ..service import JobsService
 from ..submission import OWN, Draft, content_hash, insert_job, write_notebook
 from .due import draft_of
@@ -121,9 +121,7 @@ class SchedulesService:
     ) -> Page[Schedule]:
         """Schedules, the newest first."""
         table = tables.schedules
-        query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(table.c.id < cursor_of(after))
+        query = newest_first(table, limit=limit, after=after, owner=owner)
         if state is not None:
             if state not in set(ScheduleState):
                 raise Invalid(
@@ -132,8 +130,6 @@ class SchedulesService:
                     fields={"state": "unknown"},
                 )
             query = query.where(table.c.state == state)
-        if owner is not None:
-            query = query.where(table.c.owner == owner)
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
             newest = newest_occurrences(connection, [row["id"] for row in rows])

@@ -11,16 +11,12 @@ from sqlalchemy import Connection, RowMapping, select
 from ....models import JobOptions, JobState, Span, Sweep, SweepPoint, SweepSpec
 from ....store import tables
 from ..notices import shown_options
-from ..rows import first, number_of, unknown
+from ..rows import find_in
 
 
 def find(connection: Connection, sweep_id: str) -> RowMapping:
     """The row of a sweep. Raises `NotFound`."""
-    number = number_of(sweep_id, "sweep")
-    row = first(connection, select(tables.sweeps).where(tables.sweeps.c.id == number))
-    if row is None:
-        raise unknown(sweep_id, "sweep")
-    return row
+    return find_in(connection, tables.sweeps, sweep_id)
 
 
 def children_of(connection: Connection, sweep: int) -> list[RowMapping]:
@@ -29,17 +25,6 @@ def children_of(connection: Connection, sweep: int) -> list[RowMapping]:
     rows = connection.execute(select(table).where(table.c.sweep_id == sweep).order_by(table.c.id)).mappings()
     newest: dict[int, RowMapping] = {row["trial"]: row for row in rows}
     return [newest[trial] for trial in sorted(newest)]
-
-
-def closed_jobs(connection: Connection, sweep: int) -> set[int]:
-    """Numbers of jobs whose last attempt has its metrics, or will never have any."""
-    job, attempt = tables.jobs, tables.attempts
-    rows = connection.execute(
-        select(job.c.id, attempt.c.run_closed, attempt.c.run_id)
-        .outerjoin(attempt, (attempt.c.job_id == job.c.id) & (attempt.c.number == job.c.attempt))
-        .where(job.c.sweep_id == sweep)
-    )
-    return {row.id for row in rows if row.run_closed or row.run_id is None}
 
 
 def to_sweep(connection: Connection, row: RowMapping) -> Sweep:

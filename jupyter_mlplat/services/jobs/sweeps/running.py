@@ -16,10 +16,10 @@ from ....store import Store, tables
 from ..notebookfile import read_notebook
 from ..notices import sweep_ended
 from ..parameters import schema
-from ..rows import SUBMITTED
+from ..rows import SUBMITTED, closed_jobs
 from ..service import JobsService
 from .points import insert_point
-from .rows import children_of, closed_jobs, find, space_of, value_of
+from .rows import children_of, find, space_of, value_of
 from .study import Study
 
 logger = logging.getLogger("jupyter_mlplat.sweeps")
@@ -78,7 +78,7 @@ class RunningSweeps:
             self._studies[row["id"]] = study
         with self._store.read() as connection:
             children = children_of(connection, row["id"])
-            closed = closed_jobs(connection, row["id"])
+            closed = closed_jobs(connection, tables.jobs.c.sweep_id == row["id"])
         study.forget({one["trial"] for one in children})
         waiting = study.open_trials()
         for one in children:

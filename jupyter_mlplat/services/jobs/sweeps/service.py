@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 
 from ....errors import Conflict, Invalid
 from ....home import Home
@@ -14,7 +14,7 @@ from ....models import JobSpec, JobState, Page, Sweep, SweepSpec, SweepState
 from ....protocols import Clock
 from ....store import Store, tables
 from ..parameters import schema, validate
-from ..rows import SUBMITTED, ask_to_end, cursor_of, key_of, made_before
+from ..rows import SUBMITTED, ask_to_end, key_of, made_before, newest_first
 from ..service import JobsService
 from ..submission import OWN, write_notebook
 from ..waiting import wait_for
@@ -118,12 +118,7 @@ class SweepsService:
 
     def list(self, *, limit: int = 50, after: str | None = None, owner: str | None = None) -> Page[Sweep]:
         """Sweeps, the newest first, without their points."""
-        table = tables.sweeps
-        query = select(table).order_by(table.c.id.desc()).limit(limit + 1)
-        if after is not None:
-            query = query.where(table.c.id < cursor_of(after))
-        if owner is not None:
-            query = query.where(table.c.owner == owner)
+        query = newest_first(tables.sweeps, limit=limit, after=after, owner=owner)
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
             items = [to_sweep(connection, row).model_copy(update={"points": []}) for row in rows[:limit]]

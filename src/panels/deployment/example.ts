@@ -8,7 +8,7 @@ export interface ITable {
   readonly rows: ReadonlyArray<ReadonlyArray<JSONValue>>;
 }
 
-function isObject(value: unknown): value is JSONObject {
+export function isObject(value: unknown): value is JSONObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
