@@ -142,11 +142,13 @@ def test_pdf_is_downloaded_and_its_absence_is_said(view: View) -> None:
     job = lab.wait_job(run(lab, "page.ipynb")["id"], states=ENDED)
     view.execute("mlplat:open-job", {"id": job["id"]})
     opened = view_of(page, job["id"])
-    for format, ending in (("HTML", "html"), ("notebook", "ipynb")):
+    formats = (("HTML", "html", b"<!DOCTYPE"), ("notebook", "ipynb", b"{"), ("PDF", "pdf", b"%PDF-"))
+    for format, ending, beginning in formats:
         opened.get_by_role("button", name="Download").click()
-        with page.expect_download() as file:
+        with page.expect_download(timeout=60_000) as file:
             page.get_by_role("menuitem", name=f"Download {format}").click()
         assert file.value.suggested_filename == f"page-{job['id']}.{ending}"
+        assert file.value.path().read_bytes().startswith(beginning)
     none = {"message": "PDF needs a browser", "reason": "unavailable", "hint": "install chromium", "fields": {}}
     page.route(re.compile(r"/pdf(\?|$)"), lambda route: route.fulfill(status=503, json=none))
     opened.get_by_role("button", name="Download").click()

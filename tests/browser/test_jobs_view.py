@@ -246,3 +246,9 @@ def test_running_panel_lists_living_jobs_and_cancels_them(view: View, jobs: Lab)
     question.get_by_role("button", name="Cancel job now").click()
     expect(item).to_have_count(0, timeout=30_000)
     jobs.wait_job(job["id"], states=frozenset({"cancelled"}))
+    several = [submit(jobs, "slow.ipynb", f"one of all {number}") for number in range(2)]
+    expect(page.locator(".jp-RunningSessions-item").filter(has_text="one of all")).to_have_count(2)
+    page.get_by_role("button", name="Cancel All Jobs").click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel All Jobs").click()
+    for job in several:
+        jobs.wait_job(job["id"], states=frozenset({"cancelled"}))
