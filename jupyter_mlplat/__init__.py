@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .api import status
+    from .api.allocator import ResourceAllocator
     from .api.deployments import deployments
     from .api.drift import drift
     from .api.features import features
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FeatureView",
     "Platform",
+    "ResourceAllocator",
     "deployments",
     "drift",
     "features",
@@ -48,9 +50,7 @@ __all__ = [
 _API = frozenset(
     {"deployments", "drift", "features", "gpus", "jobs", "pipelines", "runs", "schedules", "status", "sweeps"}
 )
-_LATER = frozenset(
-    {"ResourceAllocator", "cluster", "log_artifact", "log_metric", "log_metrics", "log_param", "log_params"}
-)
+_LATER = frozenset({"cluster", "log_artifact", "log_metric", "log_metrics", "log_param", "log_params"})
 
 
 def __getattr__(name: str) -> Any:
@@ -58,6 +58,10 @@ def __getattr__(name: str) -> Any:
         from . import api
 
         return getattr(api, name)
+    if name == "ResourceAllocator":
+        from .api.allocator import ResourceAllocator
+
+        return ResourceAllocator
     if name == "set_result":
         from .results import set_result
 

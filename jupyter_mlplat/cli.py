@@ -60,7 +60,7 @@ def _run(words: list[str]) -> int:
         # Whatever a library prints must not get between the reader and the one document on stdout.
         with redirect_stdout(sys.stderr):
             platform = _load_platform()
-            value = command.run(Call(platform, args, ShellReporter(sys.stderr)))
+            value = command.run(Call(platform, args, ShellReporter(sys.stderr), os.getppid()))
         if json_wanted:
             _write_json(out, value)
         else:

@@ -146,7 +146,7 @@ class MLPlatMagics(Magics):  # type: ignore[misc]
             raise Invalid(f"{command.words} does not end, so a notebook cannot run it", hint="run it in a terminal")
         reporter = NotebookReporter(self.shell, platform())
         try:
-            value = command.run(Call(platform(), args, reporter))
+            value = command.run(Call(platform(), args, reporter, os.getpid()))
         finally:
             reporter.close()
         if args.json:

@@ -64,7 +64,13 @@ class Platform(LoggingConfigurable):
     backend = Unicode("local", help="Where jobs run: an entry point of jupyter_mlplat.backends (local, dask).").tag(
         config=True
     )
-    gpu_source = Unicode("nvml", help="What knows the GPUs of this machine: nvml.").tag(config=True)
+    gpu_source = Unicode(
+        "nvml", help="What knows the GPUs of this machine: nvml, or fake:4xA100-80G for four that are not there."
+    ).tag(config=True)
+    gpu_quota = Dict(
+        help="Devices that may be had at a time: by user, by @group for all of its users together, and by * for each "
+        "user without a number of their own."
+    ).tag(config=True)
     owner = Unicode(help="Whom new rows belong to. Default: JUPYTERHUB_USER, else the login.").tag(config=True)
     max_parallel_jobs = Integer(0, help="Jobs that run at the same time; 0 means one per CPU.").tag(config=True)
     max_parallel_jobs_per_user = Integer(0, help="Jobs of one owner that run at the same time; 0 means no bound.").tag(
@@ -177,8 +183,16 @@ class Platform(LoggingConfigurable):
     @cached_property
     def gpus_source(self) -> GPUSource:
         """What knows the devices. Raises `Invalid` where nothing has that name."""
+        kind, _, spec = self.gpu_source.partition(":")
+        if kind == "fake":
+            from .backends.fake_gpus import FakeSource
+
+            return FakeSource(spec, self.home.run / "fake-gpus.json")
         if self.gpu_source != "nvml":
-            raise Invalid(f"no GPU source is called {self.gpu_source}", hint="c.Platform.gpu_source is nvml")
+            raise Invalid(
+                f"no GPU source is called {self.gpu_source}",
+                hint="c.Platform.gpu_source is nvml or like fake:4xA100-80G",
+            )
         from .backends.nvml import NVMLSource
 
         return NVMLSource()
@@ -262,9 +276,11 @@ class Platform(LoggingConfigurable):
 
     @cached_property
     def gpus(self) -> GPUsService:
-        from .services.gpus import GPUsService
+        from .services.gpus import GPUsService, Quotas
 
-        return GPUsService(self.store, self.gpus_source)
+        groups = {str(name): [str(user) for user in users] for name, users in self.groups.items()}
+        limits = {str(whose): int(limit) for whose, limit in self.gpu_quota.items()}
+        return GPUsService(self.store, self.gpus_source, self.clock, Quotas(limits, groups))
 
     def status(self) -> Status:
         """Versions, where data lives, what is running, and what is not available and why."""

@@ -164,9 +164,23 @@ def fill(store: Store) -> None:
                 updated_at=at(20),
             )
         )
-        transaction.connection.execute(
-            insert(tables.leases).values(state="granted", owner="ana", devices=["GPU-1"], created_at=at(30))
-        )
+        asked = {"owner": "ana", "host": "gpu-host", "created_at": at(30)}
+        for lease in (
+            {"state": "granted", "devices": ["GPU-1"], "kind": "kernel", "label": "träin's.ipynb", "granted_at": at(31),
+             "boot": "gpu-host:boot", "pid": 4242, "pid_started": 1.5, "gpu_type": "A100", "memory": 32 * 2**30},
+            {"state": "granted", "devices": ["GPU-2"], "shared": True, "memory": 20 * 2**30, "granted_at": at(31),
+             "seconds": 3600.0, "ends_at": at(91), "idempotency_key": "ana:1"},
+            {"state": "queued", "devices": [], "count": 2, "wanted": ["GPU-1", "GPU-2"], "priority": 5, "place": 0.5,
+             "load": 2.25, "cause": "request 4 of ben came before it: priority 6", "held_up": "ana has 2 of the 2 …"},
+            {"state": "expired", "devices": ["GPU-1"], "granted_at": at(5), "ended_at": at(6), "reason": "owner_gone"},
+        ):  # fmt: skip
+            transaction.connection.execute(insert(tables.leases).values(**asked, **lease))
+        for number, held in enumerate(({"lease_id": 1}, {"shared": 20 * 2**30}, {}), 1):
+            transaction.connection.execute(
+                insert(tables.devices).values(
+                    uuid=f"GPU-{number}", host="gpu-host", name="NVIDIA A100-SXM4-80GB", memory=85899345920, **held
+                )
+            )
         transaction.connection.execute(
             insert(tables.engine).values(
                 id=1, holder="0f" * 16, host="host:boot", pid=4242, pid_started=1.5, since=at(1), expires=at(2)

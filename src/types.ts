@@ -172,6 +172,35 @@ export type LeaseState =
 /** The states of LeaseState from which no move is legal. */
 export const ENDED_LEASE_STATES: ReadonlySet<LeaseState> = new Set<LeaseState>(['released', 'expired']);
 
+/** What a claim is for. */
+export type HolderKind =
+  | 'process'
+  | 'kernel'
+  | 'job'
+  | 'deployment';
+
+/** What somebody asks for when they want GPUs of one host. */
+export interface LeaseRequest {
+  /** devices */
+  readonly count: number;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with shared, the share of each */
+  readonly memory: number | null;
+  /** only these, by UUID */
+  readonly devices: ReadonlyArray<string> | null;
+  /** a share of each device, not the whole of it */
+  readonly shared: boolean;
+  /** higher comes first */
+  readonly priority: number;
+  /** how long it may be held */
+  readonly seconds: number | null;
+  /** how lists show what it is for */
+  readonly label: string | null;
+  /** process of this host that it is for; it ends with that process */
+  readonly pid: number | null;
+}
+
 /** A claim on GPUs. */
 export interface Lease {
   readonly id: string;
@@ -179,7 +208,31 @@ export interface Lease {
   readonly owner: string;
   /** UUIDs */
   readonly devices: ReadonlyArray<string>;
+  /** place in the queue, from 1; null unless queued */
   readonly position: number | null;
+  /** what came before it in the queue last */
+  readonly cause: string | null;
+  /** what it waits for beside its turn: a quota */
+  readonly held_up: string | null;
+  /** an estimate, from how long such claims were held */
+  readonly expected_start: string | null;
+  readonly host: string;
+  readonly kind: HolderKind;
+  readonly label: string;
+  readonly pid: number | null;
+  readonly count: number;
+  readonly gpu_type: string | null;
+  /** bytes, of each device */
+  readonly memory: number | null;
+  readonly shared: boolean;
+  readonly priority: number;
+  readonly requested_at: string;
+  readonly granted_at: string | null;
+  /** it is taken back then */
+  readonly ends_at: string | null;
+  readonly ended_at: string | null;
+  /** why it ended: released, cancelled, owner_gone, time_up */
+  readonly reason: string | null;
 }
 
 /** A device as its driver reports it. */
@@ -192,6 +245,10 @@ export interface GPU {
   /** 0 to 1 */
   readonly utilization: number | null;
   readonly lease: Lease | null;
+  /** claims on a part of it */
+  readonly shares: ReadonlyArray<Lease>;
+  /** why it is not offered although nobody has a claim on it */
+  readonly note: string | null;
 }
 
 /** The devices of this machine, and who waits for one. */

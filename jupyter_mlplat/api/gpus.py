@@ -1,9 +1,12 @@
-"""`mlplat.gpus`: the devices of this machine."""
+"""`mlplat.gpus`: the devices of this machine, and claims on them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
+from .arguments import to_model
 from .current import platform
 
 if TYPE_CHECKING:
@@ -11,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class GPUDevices:
-    """The devices of this machine."""
+    """The devices of this machine. For a block of code there is `ResourceAllocator`, which gives them back itself."""
 
     def list(self) -> GPUs:
         """The devices, and who waits for one."""
@@ -20,6 +23,27 @@ class GPUDevices:
     def leases(self, *, limit: int = 50, after: str | None = None) -> Page[Lease]:
         """One page of the live claims on devices."""
         return platform().gpus.leases(limit=limit, after=after)
+
+    def get(self, lease_id: str) -> Lease:
+        """One claim. Raises `NotFound`."""
+        return platform().gpus.get(lease_id)
+
+    def acquire(self, **asked: Any) -> Lease:
+        """Ask for devices for this process, by the fields of `LeaseRequest`. Returns at once, perhaps still queued."""
+        from ..models import LeaseRequest
+
+        here = platform()
+        return here.gpus.acquire(to_model(LeaseRequest, **{"pid": os.getpid(), **asked}), owner=here.user)
+
+    def wait(
+        self, lease_id: str, *, timeout: float | None = None, on_change: Callable[[Lease], None] | None = None
+    ) -> Lease:
+        """The claim once it does not wait any more, or as it stands after `timeout` seconds."""
+        return platform().gpus.wait(lease_id, timeout=timeout, on_change=on_change)
+
+    def release(self, lease_id: str) -> Lease:
+        """Give devices back, or leave the queue. Raises `NotFound`."""
+        return platform().gpus.release(lease_id)
 
 
 gpus = GPUDevices()

@@ -31,7 +31,6 @@ ABSENT = Absent(
         "deployments": frozenset({"update", "traffic", "promote", "rollback"}),
         "features": frozenset({"stats"}),
         "drift": frozenset({"monitors"}),
-        "gpus": frozenset({"acquire", "release"}),
     },
     options={
         "jobs run": frozenset({"--gpus", "--gpu-memory"}),
@@ -70,6 +69,7 @@ SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
     "features.FeatureView": features.show_view,
     "drift.DriftReport": drift.show_report,
     "gpus.GPUs": gpus.show_gpus,
+    "gpus.Lease": gpus.show_lease,
     "platform.Status": whole.show_status,
 }
 """How one thing of each model looks, by the module in `models` and the name of its class."""

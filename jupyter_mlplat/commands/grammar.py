@@ -49,6 +49,8 @@ class Call:
     platform: Platform
     args: argparse.Namespace
     report: Reporter
+    asker: int
+    """The process that what is asked for is for: the shell's own parent, or the kernel."""
 
 
 @dataclass(frozen=True)

@@ -39,3 +39,20 @@ def noticing_interrupts() -> Iterator[Callable[[float], None]]:
         yield pause
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupts_later() -> Iterator[None]:
+    """A Ctrl-C that comes inside the block is heard at its end: for what must not be left half done."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    came: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda number, frame: came.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if came:
+            before(signal.SIGINT, came[0])

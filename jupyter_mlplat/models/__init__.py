@@ -3,7 +3,7 @@
 Times are UTC, durations seconds, sizes bytes, ids strings. `src/types.ts` is generated from this package.
 """
 
-from .base import Model, Name, Page, Slug, T
+from .base import Model, Name, Page, Slug, T, wrong_fields
 from .deployments import DEPLOYMENT_MOVES, DeployedVersion, Deployment, DeploymentSpec, DeploymentState
 from .drift import DriftCheckRequest, DriftColumn, DriftReport
 from .features import (
@@ -16,7 +16,7 @@ from .features import (
     MaterializeRequest,
     OnlineRequest,
 )
-from .gpus import GPU, LEASE_MOVES, GPUs, Lease, LeaseState
+from .gpus import GPU, LEASE_MOVES, GPUs, HolderKind, Lease, LeaseRequest, LeaseState
 from .jobs import (
     JOB_MOVES,
     RETRYABLE,
@@ -81,6 +81,7 @@ __all__ = [
     "FireTime",
     "GPU",
     "GPUs",
+    "HolderKind",
     "HistoricalRequest",
     "JOB_MOVES",
     "Job",
@@ -91,6 +92,7 @@ __all__ = [
     "JobState",
     "LEASE_MOVES",
     "Lease",
+    "LeaseRequest",
     "LeaseState",
     "MaterializeRequest",
     "Model",
@@ -137,4 +139,5 @@ __all__ = [
     "T",
     "Topic",
     "When",
+    "wrong_fields",
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
-from .base import Model
+from .base import LONGEST, Model, Name
 
 
 class LeaseState(StrEnum):
@@ -18,6 +18,11 @@ class LeaseState(StrEnum):
     RELEASED = "released"
     EXPIRED = "expired"
 
+    @property
+    def ended(self) -> bool:
+        """True when no further move is legal."""
+        return not LEASE_MOVES[self]
+
 
 LEASE_MOVES: Mapping[LeaseState, frozenset[LeaseState]] = {
     LeaseState.QUEUED: frozenset({LeaseState.GRANTED, LeaseState.RELEASED, LeaseState.EXPIRED}),
@@ -27,6 +32,45 @@ LEASE_MOVES: Mapping[LeaseState, frozenset[LeaseState]] = {
 }
 
 
+class HolderKind(StrEnum):
+    """What a claim is for."""
+
+    PROCESS = "process"
+    KERNEL = "kernel"
+    JOB = "job"
+    DEPLOYMENT = "deployment"
+
+
+class LeaseRequest(Model):
+    """What somebody asks for when they want GPUs of one host."""
+
+    count: int = Field(1, ge=1, le=64, description="devices")
+    gpu_type: str | None = Field(None, min_length=1, max_length=100, description="a part of the model's name: A100")
+    memory: int | None = Field(
+        None, ge=2**20, le=2**50, description="bytes that each device has at least; with shared, the share of each"
+    )
+    devices: list[str] | None = Field(None, min_length=1, max_length=64, description="only these, by UUID")
+    shared: bool = Field(False, description="a share of each device, not the whole of it")
+    priority: int = Field(0, ge=-1000, le=1000, description="higher comes first")
+    seconds: float | None = Field(None, gt=0, le=LONGEST, description="how long it may be held")
+    label: Name | None = Field(None, description="how lists show what it is for")
+    pid: int | None = Field(None, ge=1, description="process of this host that it is for; it ends with that process")
+
+    @field_validator("devices")
+    @classmethod
+    def _enough(cls, devices: list[str] | None, known: ValidationInfo) -> list[str] | None:
+        if devices is not None and len(set(devices)) < known.data.get("count", 1):
+            raise ValueError(f"{known.data['count']} devices cannot be had of {len(set(devices))} named ones")
+        return devices
+
+    @field_validator("shared")
+    @classmethod
+    def _has_a_size(cls, shared: bool, known: ValidationInfo) -> bool:
+        if shared and known.data.get("memory", 0) is None:
+            raise ValueError("a share needs its size: give memory")
+        return shared
+
+
 class Lease(Model):
     """A claim on GPUs."""
 
@@ -34,7 +78,24 @@ class Lease(Model):
     state: LeaseState
     owner: str
     devices: list[str] = Field(default_factory=list, description="UUIDs")
-    position: int | None = None
+    position: int | None = Field(None, description="place in the queue, from 1; null unless queued")
+    cause: str | None = Field(None, description="what came before it in the queue last")
+    held_up: str | None = Field(None, description="what it waits for beside its turn: a quota")
+    expected_start: AwareDatetime | None = Field(None, description="an estimate, from how long such claims were held")
+    host: str = ""
+    kind: HolderKind = HolderKind.PROCESS
+    label: str = ""
+    pid: int | None = None
+    count: int = 1
+    gpu_type: str | None = None
+    memory: int | None = Field(None, description="bytes, of each device")
+    shared: bool = False
+    priority: int = 0
+    requested_at: AwareDatetime
+    granted_at: AwareDatetime | None = None
+    ends_at: AwareDatetime | None = Field(None, description="it is taken back then")
+    ended_at: AwareDatetime | None = None
+    reason: str | None = Field(None, description="why it ended: released, cancelled, owner_gone, time_up")
 
 
 class GPU(Model):
@@ -47,6 +108,8 @@ class GPU(Model):
     memory_used_bytes: int
     utilization: float | None = Field(None, description="0 to 1")
     lease: Lease | None = None
+    shares: list[Lease] = Field(default_factory=list, description="claims on a part of it")
+    note: str | None = Field(None, description="why it is not offered although nobody has a claim on it")
 
 
 class GPUs(Model):

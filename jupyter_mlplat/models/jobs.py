@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
 
-from .base import Model, Name
+from .base import LONGEST, Model, Name
 from .notices import Notice, Notify
 
 
@@ -107,10 +107,10 @@ class JobOptions(Model):
     """How a job is run; a notebook's `metadata.mlplat` may hold any of these, and what is asked for wins."""
 
     priority: int = Field(0, ge=-1000, le=1000, description="higher runs first")
-    timeout: float | None = Field(None, gt=0, description="seconds that one attempt may take")
-    cell_timeout: float | None = Field(None, gt=0, description="seconds that one cell may take")
+    timeout: float | None = Field(None, gt=0, le=LONGEST, description="seconds that one attempt may take")
+    cell_timeout: float | None = Field(None, gt=0, le=LONGEST, description="seconds that one cell may take")
     deadline: float | None = Field(
-        None, gt=0, description="seconds from submission in which it ends, all retries counted"
+        None, gt=0, le=LONGEST, description="seconds from submission in which it ends, all retries counted"
     )
     retries: int = Field(0, ge=0, le=100, description="further attempts after one that failed")
     retry_on: list[Reason] | None = Field(
@@ -218,7 +218,7 @@ class RetryRequest(Model):
 class PruneRequest(Model):
     """Which ended jobs to delete; all conditions count together, and the newest success of each notebook stays."""
 
-    older_than: float | None = Field(None, ge=0, description="seconds since the end")
+    older_than: float | None = Field(None, ge=0, le=LONGEST, description="seconds since the end")
     keep: int | None = Field(None, ge=0, description="so many of the newest of each notebook stay")
     state: list[JobState] | None = Field(None, min_length=1, description="only those in one of these states")
     ids: list[str] | None = Field(None, min_length=1, max_length=1000, description="only these")

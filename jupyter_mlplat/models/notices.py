@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from .base import Model
+from .base import LONGEST, Model
 
 Target = Annotated[
     str,
@@ -37,7 +37,7 @@ class Notify(Model):
         default_factory=lambda: [NoticeEvent.FAILURE, NoticeEvent.RECOVERY], min_length=1, max_length=4
     )
     after: float | None = Field(
-        None, gt=0, description="seconds that are too long; twice what it usually takes by default"
+        None, gt=0, le=LONGEST, description="seconds that are too long; twice what it usually takes by default"
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from .base import Model, Name
+from .base import LONGEST, Model, Name
 from .jobs import JobOptions, JobSpec
 
 
@@ -55,7 +55,7 @@ class When(Model):
     overlap: Overlap = Field(Overlap.QUEUE, description="while an earlier job of it has not ended")
     catch_up: CatchUp = Field(CatchUp.LATEST, description="instants that were due while nothing could run them")
     catch_up_limit: int = Field(100, ge=1, le=1000, description="with catch_up all, at most so many of the newest")
-    max_lateness: float | None = Field(None, gt=0, description="seconds after which an instant is missed")
+    max_lateness: float | None = Field(None, gt=0, le=LONGEST, description="seconds after which an instant is missed")
 
 
 class ScheduleSpec(JobSpec, When):

@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Float,
@@ -19,6 +20,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
+    text,
     true,
 )
 from sqlalchemy.engine import Dialect
@@ -105,6 +108,7 @@ jobs = Table(
     Column("cells_total", Integer, nullable=False, default=0),
     Column("cells_done", Integer, nullable=False, default=0),
     Column("idempotency_key", String(300), unique=True, comment="owner and the client's key"),
+    Column("request", String(64), comment="SHA-256 of what was asked for with the key"),
     Index("ix_jobs_state_id", "state", "id"),
     Index("ix_jobs_queue", "state", "priority", "id"),
     Index("ix_jobs_schedule_id", "schedule_id", "id"),
@@ -175,6 +179,7 @@ schedules = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("updated_at", UTCDateTime, nullable=False),
     Column("idempotency_key", String(300), unique=True),
+    Column("request", String(64)),
     Index("ix_schedules_due", "state", "next_at"),
     sqlite_autoincrement=True,
 )
@@ -213,6 +218,7 @@ sweeps = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("ended_at", UTCDateTime),
     Column("idempotency_key", String(300), unique=True),
+    Column("request", String(64)),
     sqlite_autoincrement=True,
 )
 
@@ -232,6 +238,7 @@ pipelines = Table(
     Column("created_at", UTCDateTime, nullable=False),
     Column("ended_at", UTCDateTime),
     Column("idempotency_key", String(300), unique=True),
+    Column("request", String(64)),
     sqlite_autoincrement=True,
 )
 
@@ -299,11 +306,51 @@ leases = Table(
     "leases",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("state", String(16), nullable=False, index=True),
+    Column("state", String(16), nullable=False),
     Column("owner", String(200), nullable=False),
     Column("devices", JSON, nullable=False),
     Column("created_at", UTCDateTime, nullable=False),
+    Column("host", String(255), nullable=False, server_default=text("''"), comment="whose devices"),
+    Column("kind", String(16), nullable=False, server_default="process", comment="what it is for"),
+    Column("label", String(200), nullable=False, server_default=text("''")),
+    Column("boot", String(320), comment="which boot of which host pid is of"),
+    Column("pid", Integer, comment="it ends with this process"),
+    Column("pid_started", Float),
+    Column("count", Integer, nullable=False, server_default="1"),
+    Column("gpu_type", String(100)),
+    Column("memory", BigInteger, comment="bytes of each device"),
+    Column("wanted", JSON(none_as_null=True), comment="UUIDs that it has to be"),
+    Column("shared", Boolean, nullable=False, server_default=false()),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("place", Float, nullable=False, server_default="0", comment="order of those that wait on a host"),
+    Column("load", Float, nullable=False, server_default="0", comment="devices its owner had when it came"),
+    Column("cause", Text, comment="what came before it in the queue last"),
+    Column("held_up", Text, comment="what it waits for beside its turn"),
+    Column("seconds", Float, comment="how long it may be held"),
+    Column("granted_at", UTCDateTime),
+    Column("ends_at", UTCDateTime),
+    Column("ended_at", UTCDateTime),
+    Column("reason", String(32)),
+    Column("idempotency_key", String(300)),
+    Index("ix_leases_idempotency_key", "idempotency_key", unique=True),
+    Index("ix_leases_queue", "host", "state", "place"),
+    Index("ix_leases_owner_ended", "owner", "ended_at"),
+    Index("ix_leases_state", "state", "id"),
     sqlite_autoincrement=True,
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("uuid", String(100), primary_key=True),
+    Column("host", String(255), nullable=False, index=True),
+    Column("name", String(200), nullable=False),
+    Column("memory", BigInteger, nullable=False),
+    Column("lease_id", Integer, ForeignKey("leases.id"), comment="who has the whole of it"),
+    Column("shared", BigInteger, nullable=False, server_default="0", comment="bytes that shares have"),
+    # What makes it impossible that two have one device, whatever a program does.
+    CheckConstraint("lease_id IS NULL OR shared = 0", name="whole_or_shared"),
+    CheckConstraint("shared >= 0 AND shared <= memory", name="no_more_than_it_has"),
 )
 
 engine = Table(

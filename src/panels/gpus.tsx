@@ -1,7 +1,8 @@
 /** The section GPUs: devices as bars of memory, and who waits for one; or why there are none. */
 
 import * as React from 'react';
-import type { GPU, GPUs } from '../types';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { GPU, GPUs, Lease } from '../types';
 import { Empty } from '../widgets/feedback';
 import { bytes, percent } from '../widgets/format';
 import { useTrans } from '../widgets/trans';
@@ -23,7 +24,7 @@ export class GPUsSection extends Section {
     if (data.devices.length === 0) {
       return trans.__('none');
     }
-    const free = data.devices.filter(device => device.lease === null).length;
+    const free = data.devices.filter(isFree).length;
     return trans.__('%1 of %2 free', free, data.devices.length);
   }
 
@@ -54,9 +55,59 @@ function Devices(props: { readonly gpus: GPUs }): JSX.Element {
         ))}
       </ul>
       {gpus.queue.length > 0 && (
-        <p className="jp-mlplat-hint">{trans._n('%1 waits for a device', '%1 wait for a device', gpus.queue.length)}</p>
+        <>
+          <p className="jp-mlplat-hint">{trans._n('%1 waits for a device', '%1 wait for a device', gpus.queue.length)}</p>
+          <ol className="jp-mlplat-list" aria-label={trans.__('Queue for GPUs')}>
+            {gpus.queue.map(lease => (
+              <QueueRow key={lease.id} lease={lease} />
+            ))}
+          </ol>
+        </>
       )}
     </>
+  );
+}
+
+function isFree(device: GPU): boolean {
+  return device.lease === null && device.shares.length === 0 && device.note === null;
+}
+
+function holder(lease: Lease): string {
+  return lease.label ? `${lease.owner} (${lease.label})` : lease.owner;
+}
+
+/** "Held by ada (train.ipynb)", "Shared by ada (20 GB), grace (8 GB)", "In use without a lease" or "Free". */
+function holders(device: GPU, trans: TranslationBundle): string {
+  if (device.lease) {
+    return trans.__('Held by %1', holder(device.lease));
+  }
+  if (device.shares.length > 0) {
+    const names = device.shares.map(lease => `${lease.owner} (${bytes(lease.memory ?? 0)})`);
+    return trans.__('Shared by %1', names.join(', '));
+  }
+  return device.note ? trans.__('In use without a lease') : trans.__('Free');
+}
+
+function QueueRow(props: { readonly lease: Lease }): JSX.Element {
+  const { lease } = props;
+  const trans = useTrans();
+  const why = [lease.held_up, lease.cause].filter(reason => reason !== null);
+  return (
+    <li className="jp-mlplat-device">
+      <div className="jp-mlplat-deviceHead">
+        <span className="jp-mlplat-rowName">
+          {lease.position} · {holder(lease)}
+        </span>
+        <span className="jp-mlplat-word" data-tone="quiet">
+          {lease.count} × {lease.gpu_type ?? trans.__('GPU')}
+        </span>
+      </div>
+      {why.length > 0 && (
+        <div className="jp-mlplat-rowDetail">
+          <span>{why.join('; ')}</span>
+        </div>
+      )}
+    </li>
   );
 }
 
@@ -71,8 +122,8 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         <span className="jp-mlplat-rowName" title={device.uuid}>
           {device.index} · {device.name}
         </span>
-        <span className="jp-mlplat-word" data-tone={device.lease ? 'brand' : 'success'}>
-          {device.lease ? trans.__('Held by %1', device.lease.owner) : trans.__('Free')}
+        <span className="jp-mlplat-word" data-tone={isFree(device) ? 'success' : device.note ? 'warn' : 'brand'}>
+          {holders(device, trans)}
         </span>
       </div>
       <div
@@ -89,6 +140,7 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
       <div className="jp-mlplat-rowDetail">
         <span>{memory}</span>
         {device.utilization !== null && <span>{trans.__('%1 busy', percent(device.utilization))}</span>}
+        {device.note !== null && <span>{device.note}</span>}
       </div>
     </li>
   );

@@ -92,8 +92,6 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
         (["deployments", "rollback", "d"], "deployments rollback"),
         (["features", "stats", "v"], "features stats"),
         (["drift", "monitors", "list"], "drift monitors"),
-        (["gpus", "acquire"], "gpus acquire"),
-        (["gpus", "release", "1"], "gpus release"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,7 +16,14 @@ from jupyter_client.manager import KernelManager
 
 from jupyter_mlplat.platform import Platform
 
+from ..gpus import fake_gpus
+
 WITHIN_S = 90.0
+
+
+@pytest.fixture
+def four_gpus() -> None:
+    fake_gpus("4xA100-80G")
 
 
 @pytest.fixture
@@ -122,3 +131,22 @@ def test_what_the_kernel_logs_is_in_the_platform(client: BlockingKernelClient, p
     assert [one["content"]["data"] for one in published if one["msg_type"] == "execute_result"] == [
         {"text/plain": "'by hand'"}
     ]
+
+
+def test_a_lease_belongs_to_the_kernel_and_ends_with_it(
+    four_gpus: None, client: BlockingKernelClient, platform: Platform
+) -> None:
+    reply, published = execute(
+        client, "import os\nlease = %mlplat gpus acquire --gpus 2\nprint(os.getpid(), len(lease.devices))"
+    )
+    assert reply["status"] == "ok", reply
+    (printed,) = [one["content"]["text"].split() for one in published if one["msg_type"] == "stream"]
+    (lease,) = platform.gpus.leases().items
+    assert (str(lease.pid), lease.state.value, "2") == (printed[0], "granted", printed[1])
+    assert lease.pid is not None
+    os.kill(lease.pid, signal.SIGKILL)
+    deadline = time.monotonic() + WITHIN_S
+    while platform.gpus.leases().items:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert platform.gpus.get(lease.id).reason == "owner_gone"

@@ -1,0 +1,58 @@
+"""GPUs that are not there: for tests, and to see on a laptop how sharing them would feel."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import Invalid
+from ..models import GPU
+
+_ONE = re.compile(r"(?P<count>\d{1,2})x(?P<name>[A-Za-z][\w. -]*?)-(?P<size>\d{1,4})G")
+
+
+class FakeSource:
+    """Devices by a text: `4xA100-80G`, or several kinds with commas between.
+
+    What is in use of them is what the file `used` says, a JSON object UUID -> bytes; 0 where it says nothing.
+    """
+
+    def __init__(self, spec: str, used: Path) -> None:
+        self.name = f"fake:{spec}"
+        self._used = used
+        self._devices: list[GPU] = []
+        for part in spec.split(","):
+            found = _ONE.fullmatch(part.strip())
+            if found is None:
+                raise Invalid(
+                    f"{part!r} are no fake GPUs", hint="write COUNTxMODEL-SIZEG, like fake:4xA100-80G,1xT4-16G"
+                )
+            for _ in range(int(found["count"])):
+                index = len(self._devices)
+                self._devices.append(
+                    GPU(
+                        index=index,
+                        uuid=f"GPU-fake-{os.uname().nodename}-{index}",
+                        name=f"{found['name']}-{found['size']}G",
+                        memory_total_bytes=int(found["size"]) * 2**30,
+                        memory_used_bytes=0,
+                    )
+                )
+
+    def devices(self) -> Sequence[GPU]:
+        """The devices, by index."""
+        used = self._read()
+        return [
+            one.model_copy(update={"memory_used_bytes": min(used.get(one.uuid, 0), one.memory_total_bytes)})
+            for one in self._devices
+        ]
+
+    def _read(self) -> Mapping[str, int]:
+        try:
+            content = json.loads(self._used.read_text())
+        except (OSError, ValueError):
+            return {}
+        return {str(uuid): int(used) for uuid, used in content.items()} if isinstance(content, dict) else {}

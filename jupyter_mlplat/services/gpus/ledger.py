@@ -1,0 +1,186 @@
+"""Changes of the ledger, each inside one transaction.
+
+Whoever changes it also gives out what has become free: no process has to live for that. The row of a device says
+who has it, and its constraints make a second holder impossible, whatever a program does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import cache, partial
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ...errors import Conflict
+from ...models import GPU, LeaseState
+from ...processes import alive, host_id
+from ...protocols import Clock
+from ...store import Transaction, tables
+from .queue import Decision, Device, Rank, decide, overtaken, why_before
+from .quotas import Quotas
+from .rows import HELD, WAITING, devices_by_owner, live_on, load_of, queue_of, ranks_of, to_rank, to_request
+
+_DEVICES = select(tables.devices).where(tables.devices.c.host == bindparam("host"))
+_LOCK = _DEVICES.order_by(tables.devices.c.uuid).with_for_update()
+_ENTER = insert(tables.leases)
+_TAKE = update(tables.devices).where(tables.devices.c.uuid == bindparam("device"), tables.devices.c.lease_id.is_(None))
+_TAKE_WHOLE = _TAKE.where(tables.devices.c.shared == 0).values(lease_id=bindparam("lease"))
+_TAKE_SHARE = _TAKE.values(shared=tables.devices.c.shared + bindparam("share"))
+_FREE = update(tables.devices).where(tables.devices.c.lease_id == bindparam("lease")).values(lease_id=None)
+_MOVE = update(tables.leases).where(tables.leases.c.id == bindparam("lease"), tables.leases.c.state == bindparam("was"))
+_GRANT = _MOVE.values(state=HELD, devices=bindparam("given"), granted_at=bindparam("now"), ends_at=bindparam("until"))
+_END = _MOVE.values(state=bindparam("becomes"), ended_at=bindparam("now"), reason=bindparam("why"))
+
+
+class Ledger:
+    """The claims on the devices of one host."""
+
+    def __init__(self, host: str, clock: Clock, quotas: Quotas) -> None:
+        self.host = host
+        self._clock = clock
+        self._quotas = quotas
+        self.boot = host_id()
+
+    def lock(self, transaction: Transaction, found: Sequence[GPU]) -> Sequence[RowMapping]:
+        """Keep others out of the ledger of this host, and make sure that it knows the devices. Returns their rows."""
+        table, connection = tables.devices, transaction.connection
+        rows = connection.execute(_LOCK, {"host": self.host}).mappings().all()
+        known = {row["uuid"]: row for row in rows}
+        changed = False
+        for one in found:
+            before = known.get(one.uuid)
+            if before is None and one.memory_total_bytes > 0:
+                values = {"uuid": one.uuid, "host": self.host, "name": one.name, "memory": one.memory_total_bytes}
+                try:
+                    with connection.begin_nested():
+                        connection.execute(insert(table).values(**values))
+                except IntegrityError:
+                    pass  # another process was quicker
+                changed = True
+            elif before is not None and (before["name"], before["memory"]) != (one.name, one.memory_total_bytes):
+                connection.execute(
+                    update(table)
+                    .where(table.c.uuid == one.uuid, table.c.shared <= one.memory_total_bytes)
+                    .values(name=one.name, memory=one.memory_total_bytes)
+                )
+                changed = True
+        return connection.execute(_LOCK, {"host": self.host}).mappings().all() if changed else rows
+
+    def enter(self, transaction: Transaction, values: Mapping[str, Any]) -> int:
+        """Put a request into the queue where it belongs; those that it overtakes are told. Returns its number."""
+        table, connection = tables.leases, transaction.connection
+        now, owner = self._clock.now(), str(values["owner"])
+        new = Rank(priority=values["priority"], load=load_of(connection, owner, now))
+        rows = ranks_of(connection, self.host, now)
+        passed = overtaken(new, map(to_rank, reversed(rows)))
+        before = rows[len(rows) - passed - 1]["place"] if passed < len(rows) else None
+        after = rows[len(rows) - passed]["place"] if passed else None
+        place = _between(before, after)
+        if place is None:
+            renumber = update(table).where(table.c.id == bindparam("number")).values(place=bindparam("index"))
+            connection.execute(renumber, [{"number": row["id"], "index": float(at)} for at, row in enumerate(rows)])
+            place = len(rows) - passed - 0.5
+        placed = {"state": WAITING, "devices": [], "place": place, "load": new.load, "created_at": now}
+        made = connection.execute(_ENTER, {**values, **placed}).inserted_primary_key
+        assert made is not None
+        number = int(made[0])
+        told: dict[str, list[int]] = {}
+        for row in rows[len(rows) - passed :]:
+            told.setdefault(why_before(number, owner, new, to_rank(row)), []).append(row["id"])
+        for cause, ids in told.items():
+            connection.execute(update(table).where(table.c.id.in_(ids)).values(cause=cause))
+        return number
+
+    def settle(
+        self, transaction: Transaction, found: Sequence[GPU], devices: Sequence[RowMapping] | None = None
+    ) -> list[int]:
+        """Give out what is free. Returns the numbers of those that got something.
+
+        `devices` are their rows where they were just read.
+        """
+        table, connection = tables.leases, transaction.connection
+        queue, decision = self.decide(connection, found, devices)
+        for number, uuids in decision.granted.items():
+            self._grant(connection, queue[number], uuids)
+        for number, why in decision.held_up.items():
+            if queue[number]["held_up"] != why:
+                connection.execute(update(table).where(table.c.id == number).values(held_up=why))
+        return list(decision.granted)
+
+    def decide(
+        self, connection: Connection, found: Sequence[GPU], rows: Sequence[RowMapping] | None = None
+    ) -> tuple[dict[int, RowMapping], Decision]:
+        """Those that wait, by number, and what they can be given."""
+        if rows is None:
+            rows = connection.execute(_DEVICES, {"host": self.host}).mappings().all()
+        known = {row["uuid"]: row for row in rows}
+        devices = [device_of(one, known[one.uuid]) for one in found if one.uuid in known]
+        if not any(device.room > 0 for device in devices):
+            return {}, Decision()
+        queue = {row["id"]: row for row in queue_of(connection, self.host)}
+        held = devices_by_owner(connection) if queue and self._quotas.limits else {}
+        return queue, decide(map(to_request, queue.values()), devices, partial(self._quotas.over, held))
+
+    def _grant(self, connection: Connection, row: RowMapping, uuids: Sequence[str]) -> None:
+        for uuid in uuids:
+            if row["shared"]:
+                taken = connection.execute(_TAKE_SHARE, {"device": uuid, "share": row["memory"]})
+            else:
+                taken = connection.execute(_TAKE_WHOLE, {"device": uuid, "lease": row["id"]})
+            if taken.rowcount != 1:
+                raise Conflict(f"device {uuid} was given to another one", hint="try again")
+        now = self._clock.now()
+        until = now + timedelta(seconds=row["seconds"]) if row["seconds"] is not None else None
+        connection.execute(_GRANT, {"lease": row["id"], "was": WAITING, "given": uuids, "now": now, "until": until})
+
+    def end(self, connection: Connection, row: RowMapping, state: LeaseState, reason: str) -> bool:
+        """Move a lease, as it is now, to its end and its devices back; False where it had ended."""
+        if LeaseState(row["state"]).ended:
+            return False
+        becomes = {"becomes": state.value, "now": self._clock.now(), "why": reason}
+        if connection.execute(_END, {"lease": row["id"], "was": row["state"], **becomes}).rowcount != 1:
+            return False
+        if row["state"] != HELD:
+            return True
+        if row["shared"]:
+            table = tables.devices
+            chosen = update(table).where(table.c.uuid.in_(row["devices"]))
+            connection.execute(chosen.values(shared=table.c.shared - row["memory"]))
+        else:
+            connection.execute(_FREE, {"lease": row["id"]})
+        return True
+
+    def over(self, connection: Connection) -> dict[int, str]:
+        """The live leases of this host that have to end, and why."""
+        now, lives = self._clock.now(), cache(alive)
+        found = {}
+        for row in live_on(connection, self.host):
+            if row["ends_at"] is not None and row["ends_at"] <= now:
+                found[row["id"]] = "time_up"
+            elif row["pid"] is not None and (row["boot"] != self.boot or not lives(row["pid"], row["pid_started"])):
+                found[row["id"]] = "owner_gone"
+        return found
+
+
+def _between(before: float | None, after: float | None) -> float | None:
+    """A number between two places; None where there is none left."""
+    if before is None:
+        return 0.0 if after is None else after - 1.0
+    if after is None:
+        return before + 1.0
+    middle = (before + after) / 2
+    return middle if before < middle < after else None
+
+
+def device_of(gpu: GPU, row: RowMapping | None = None) -> Device:
+    return Device(
+        uuid=gpu.uuid,
+        name=gpu.name,
+        memory=gpu.memory_total_bytes,
+        used=gpu.memory_used_bytes,
+        lease=row["lease_id"] if row is not None else None,
+        shared=row["shared"] if row is not None else 0,
+    )

@@ -1,0 +1,327 @@
+"""GPU leases as the doors ask for them: who has which device, who waits, and in what order."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, select
+
+from ...errors import Conflict, Invalid, Unavailable
+from ...models import GPU, GPUs, HolderKind, Lease, LeaseRequest, LeaseState, Page
+from ...processes import start_time
+from ...protocols import Clock, GPUSource
+from ...store import Store, tables
+from .ledger import Ledger, device_of
+from .queue import Request
+from .quotas import Quotas
+from .rows import (
+    LIVE,
+    WAITING,
+    cursor_of,
+    expected_starts,
+    find,
+    held_on,
+    place_of,
+    queue_of,
+    to_lease,
+    typical_seconds,
+    waiting_on,
+)
+
+LOOK_S = 0.1
+SETTLE_S = 0.5
+"""One that waits looks so often at its own row, and so often whether a device has become free."""
+NEAR = 3
+"""Places in the queue."""
+UNWATCHED_S = 3600.0
+"""What belongs to no process is held so long unless another time was asked for: nothing would ever end it."""
+
+
+class GPUsService:
+    """What devices there are, who holds them and who waits."""
+
+    def __init__(self, store: Store, source: GPUSource, clock: Clock, quotas: Quotas) -> None:
+        self._store = store
+        self._source = source
+        self._clock = clock
+        self._quotas = quotas
+        self.host = os.uname().nodename
+        self._ledger = Ledger(self.host, clock, quotas)
+        self._settled = float("-inf")
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def list(self) -> GPUs:
+        """The devices with their leases; where there are none, `message` says why. Never raises for lack of a GPU."""
+        message = None
+        try:
+            found = self._source.devices()
+        except Unavailable as error:
+            found, message = [], f"No GPU: {error.message}"
+        if not found and message is None:
+            message = "No GPU: the driver reports no device"
+        self.settle(found)
+        with self._store.read() as connection:
+            held = held_on(connection, self.host)
+            queue = self._queue(connection, found)
+        leases = [to_lease(row) for row in held]
+        return GPUs(
+            source=self._source.name,
+            message=message,
+            devices=[_with_leases(device, leases) for device in found],
+            queue=[*queue],
+        )
+
+    def leases(self, *, limit: int = 50, after: str | None = None) -> Page[Lease]:
+        """The live leases of all hosts, oldest first; those whose owner is gone are ended first.
+
+        Raises `Invalid` where `after` is no cursor of this list.
+        """
+        table = tables.leases
+        query = select(table).where(table.c.state.in_(LIVE)).order_by(table.c.id).limit(limit + 1)
+        if after is not None:
+            query = query.where(table.c.id > cursor_of(after))
+        self.settle()
+        with self._store.read() as connection:
+            rows = connection.execute(query).mappings().all()
+            places = self._places(connection, {row["host"] for row in rows if row["state"] == WAITING})
+        items = [to_lease(row, places.get(row["id"])) for row in rows[:limit]]
+        return Page[Lease](items=items, next=items[-1].id if len(rows) > limit else None)
+
+    def get(self, lease_id: str) -> Lease:
+        """A lease, also one that has ended. Raises `NotFound`."""
+        with self._store.read() as connection:
+            row = find(connection, lease_id)
+            if row["state"] != WAITING:
+                return to_lease(row)
+            found = self._known_devices(connection) if row["host"] == self.host else []
+            place = place_of(connection, row)
+            starts = self._expected_starts(connection, found, row["host"], place)
+            return to_lease(row, place, starts.get(row["id"]))
+
+    def _queue(self, connection: Connection, found: Sequence[GPU]) -> Sequence[Lease]:
+        queue = waiting_on(connection, self.host)
+        starts = self._expected_starts(connection, found, self.host) if queue else {}
+        return [to_lease(row, place, starts.get(row["id"])) for place, row in enumerate(queue, 1)]
+
+    def _expected_starts(
+        self, connection: Connection, found: Sequence[GPU], host: str, places: int | None = None
+    ) -> Mapping[int, datetime]:
+        seconds = typical_seconds(connection, host) if found else None
+        if seconds is None:
+            return {}
+        queue, held = queue_of(connection, host, places), held_on(connection, host)
+        return expected_starts(queue, held, [device_of(one) for one in found], seconds, self._clock.now())
+
+    def _places(self, connection: Connection, hosts: Iterable[str]) -> Mapping[int, int]:
+        return {row["id"]: place for host in hosts for place, row in enumerate(queue_of(connection, host), 1)}
+
+    def _known_devices(self, connection: Connection) -> Sequence[GPU]:
+        table = tables.devices
+        rows = connection.execute(select(table).where(table.c.host == self.host)).mappings()
+        return [
+            GPU(index=0, uuid=row["uuid"], name=row["name"], memory_total_bytes=row["memory"], memory_used_bytes=0)
+            for row in rows
+        ]
+
+    # --- asking and giving back ----------------------------------------------------------------
+
+    def acquire(
+        self,
+        request: LeaseRequest,
+        *,
+        owner: str,
+        kind: HolderKind = HolderKind.PROCESS,
+        idempotency_key: str | None = None,
+    ) -> Lease:
+        """Ask for devices of this host. Returns at once: granted, or queued with its position.
+
+        Raises `Unavailable` where this machine has no GPU, `Invalid` where no device of it is what is asked for,
+        `Conflict` where a quota could never allow it or the idempotency key was used for something else.
+        """
+        found = self._source.devices()
+        if not found:
+            raise Unavailable(
+                "this machine has no GPU: the driver reports no device", hint="see jupyter mlplat gpus list"
+            )
+        self._refuse_impossible(request, found)
+        self._quotas.refuse(owner, request.count)
+        started = None
+        if request.pid is not None:
+            started = start_time(request.pid)
+            if started is None:
+                raise Invalid(
+                    f"process {request.pid} is not on this host",
+                    hint="give the pid of a process that runs here",
+                    fields={"pid": "no such process"},
+                )
+        key = f"{owner}:{idempotency_key}" if idempotency_key else None
+        asked = {
+            "owner": owner, "host": self.host, "kind": kind.value, "label": request.label or "",
+            "boot": self._ledger.boot if started is not None else None, "pid": request.pid, "pid_started": started,
+            "count": request.count, "gpu_type": request.gpu_type, "memory": request.memory,
+            "wanted": request.devices, "shared": request.shared, "priority": request.priority,
+            "seconds": request.seconds or (UNWATCHED_S if started is None else None),
+        }  # fmt: skip
+        with self._store.write() as transaction:
+            connection = transaction.connection
+            devices = self._ledger.lock(transaction, found)
+            if key is not None and (before := _made_by(connection, key)) is not None:
+                if any(before[name] != value for name, value in asked.items()):
+                    raise Conflict(
+                        f"the idempotency key was used for lease {before['id']}, which is another request",
+                        hint="use a new key for a new request",
+                    )
+                number = int(before["id"])
+            else:
+                number = self._ledger.enter(transaction, {**asked, "idempotency_key": key})
+                granted = self._ledger.settle(transaction, found, devices)
+                transaction.emit("gpus", *map(str, {number, *granted}))
+            row = find(connection, str(number))
+        return to_lease(row) if row["state"] != WAITING else self.get(str(number))
+
+    def wait(
+        self,
+        lease_id: str,
+        *,
+        timeout: float | None = None,
+        on_change: Callable[[Lease], None] | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> Lease:
+        """Return the lease once it does not wait any more, or as it stands after `timeout` seconds.
+
+        `on_change` hears of every other position. Raises `NotFound`.
+        """
+        began = time.monotonic()
+        said: tuple[object, ...] | None = None
+        while True:
+            lease = self.look(lease_id)
+            if lease.state is not LeaseState.QUEUED:
+                return lease
+            now = (lease.position, lease.cause, lease.held_up)
+            if on_change is not None and now != said:
+                said = now
+                shown = self.get(lease_id)
+                if shown.state is not LeaseState.QUEUED:
+                    return shown
+                on_change(shown)
+            left = math.inf if timeout is None else timeout - (time.monotonic() - began)
+            if left <= 0:
+                return lease
+            pause(min(LOOK_S if (lease.position or 0) <= NEAR else SETTLE_S, left))
+
+    def look(self, lease_id: str) -> Lease:
+        """A lease without its expected start. Called again and again it gives out what has become free meanwhile.
+
+        Raises `NotFound`.
+        """
+        with self._store.read() as connection:
+            row = find(connection, lease_id)
+            place = place_of(connection, row) if row["state"] == WAITING else None
+        # Not all that wait look for free devices: with a thousand of them the store would do nothing else.
+        if place is None or place > NEAR or row["host"] != self.host:
+            return to_lease(row, place)
+        if time.monotonic() - self._settled < SETTLE_S:
+            return to_lease(row, place)
+        self._settled = time.monotonic()
+        self.settle()
+        with self._store.read() as connection:
+            row = find(connection, lease_id)
+            return to_lease(row, place_of(connection, row) if row["state"] == WAITING else None)
+
+    def release(self, lease_id: str, *, reason: str | None = None) -> Lease:
+        """Give a lease back, or leave the queue. One that has ended stays as it is. Raises `NotFound`."""
+        try:
+            found: Sequence[GPU] = self._source.devices()
+        except Unavailable:
+            found = []
+        with self._store.write() as transaction:
+            self._ledger.lock(transaction, found)
+            row = find(transaction.connection, lease_id)
+            said = reason or ("cancelled" if row["state"] == WAITING else "released")
+            if self._ledger.end(transaction.connection, row, LeaseState.RELEASED, said):
+                granted = self._ledger.settle(transaction, found) if row["host"] == self.host else []
+                transaction.emit("gpus", *map(str, [row["id"], *granted]))
+                row = find(transaction.connection, lease_id)
+        return to_lease(row)
+
+    def settle(self, found: Sequence[GPU] | None = None) -> None:
+        """End the leases of this host whose owner is gone or whose time is up, and give out what is free.
+
+        `found` are the devices as the source just said. Writes only where there is something to do.
+        """
+        if found is None:
+            try:
+                found = self._source.devices()
+            except Unavailable:
+                found = []
+        with self._store.read() as connection:
+            gone = self._ledger.over(connection)
+            _, decision = self._ledger.decide(connection, found)
+        if not gone and not decision.granted:
+            return
+        with self._store.write() as transaction:
+            self._ledger.lock(transaction, found)
+            changed = []
+            for number, why in gone.items():
+                row = find(transaction.connection, str(number))
+                if self._ledger.end(transaction.connection, row, LeaseState.EXPIRED, why):
+                    changed.append(number)
+            changed += self._ledger.settle(transaction, found)
+            if changed:
+                transaction.emit("gpus", *map(str, changed))
+
+    def _refuse_impossible(self, request: LeaseRequest, found: Sequence[GPU]) -> None:
+        asked = Request(
+            0, "", gpu_type=request.gpu_type, memory=request.memory, wanted=request.devices, shared=request.shared
+        )
+        suitable = [one for one in found if asked.suits(device_of(one))]
+        if len(suitable) >= request.count:
+            return
+        field = (
+            "devices"
+            if request.devices
+            else "gpu_type"
+            if request.gpu_type
+            else "memory"
+            if request.memory
+            else "count"
+        )
+        raise Invalid(
+            f"this host cannot give {_in_words(request)}",
+            hint=f"it has {_inventory(found)}",
+            fields={field: f"{len(suitable)} of {len(found)} devices are that"},
+        )
+
+
+def _made_by(connection: Connection, key: str) -> RowMapping | None:
+    table = tables.leases
+    return connection.execute(select(table).where(table.c.idempotency_key == key)).mappings().first()
+
+
+def _with_leases(gpu: GPU, leases: Sequence[Lease]) -> GPU:
+    on_it = [lease for lease in leases if gpu.uuid in lease.devices]
+    whole = next((lease for lease in on_it if not lease.shared), None)
+    note = None
+    if not on_it and not device_of(gpu).free:
+        note = "not offered: its memory is in use by processes without a lease"
+    return gpu.model_copy(update={"lease": whole, "shares": [one for one in on_it if one.shared], "note": note})
+
+
+def _in_words(request: LeaseRequest) -> str:
+    words = f"{request.count} × {request.gpu_type or 'GPU'}"
+    if request.memory is not None:
+        words += f" with {request.memory / 2**30:.3g} GiB"
+    return words + (f" of {', '.join(request.devices)}" if request.devices else "")
+
+
+def _inventory(found: Sequence[GPU]) -> str:
+    counts: dict[str, int] = {}
+    for one in found:
+        what = f"{one.name} with {one.memory_total_bytes / 2**30:.3g} GiB"
+        counts[what] = counts.get(what, 0) + 1
+    return ", ".join(f"{number} × {what}" for what, number in counts.items())

@@ -1,0 +1,165 @@
+"""Leases over HTTP: asked for, shown, given back; and what is refused, with the field that is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from jupyter_mlplat.server.app import MLPlatExtension
+
+from ..gpus import fake_gpus
+from .conftest import Ask
+
+
+@pytest.fixture(autouse=True)
+def gpus(extension: MLPlatExtension, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four A100, of which a user may have three; none where the test wants `no_gpu`."""
+    # The server's configuration directory is another one than the test's, and is read at the first request.
+    if "no_gpu" in request.fixturenames:
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+    else:
+        fake_gpus("4xA100-80G", gpu_quota={"*": 3})
+
+
+@pytest.fixture
+def no_gpu() -> None:
+    """A machine without a GPU."""
+
+
+def uuids(gpus: dict[str, Any]) -> list[str]:
+    return [one["uuid"] for one in gpus["devices"]]
+
+
+async def test_a_lease_is_asked_for_shown_and_given_back(ask: Ask) -> None:
+    asked = {"count": 2, "gpu_type": "A100", "memory": 32 * 2**30, "label": "training", "pid": os.getpid()}
+    made = await ask("POST", "leases", body=asked)
+    assert made.status == 201, made.body
+    lease = made.json
+    assert made.headers["Location"].endswith(f"/mlplat/api/v1/leases/{lease['id']}")
+    gpus = (await ask("GET", "gpus")).json
+    assert {"id", "state", "devices", "owner", "position"} <= set(lease)
+    assert (lease["state"], lease["devices"], lease["position"]) == ("granted", uuids(gpus)[:2], None)
+    assert isinstance(lease["id"], str)
+    assert (await ask("GET", "leases", lease["id"])).json == lease
+    assert (await ask("GET", "leases")).json == {"items": [lease], "next": None}
+    assert [one["lease"] for one in gpus["devices"]] == [lease, lease, None, None]
+    queued = (await ask("POST", "leases", body={"count": 3})).json
+    assert (queued["state"], queued["devices"], queued["position"]) == ("queued", [], 1)
+    assert "quota" in queued["held_up"]
+    assert (await ask("GET", "gpus")).json["queue"] == [queued]
+    page = (await ask("GET", "leases", params={"limit": "1"})).json
+    assert (page["items"], page["next"]) == ([lease], lease["id"])
+    page = (await ask("GET", "leases", params={"limit": "1", "after": page["next"]})).json
+    assert page == {"items": [queued], "next": None}
+
+    ended = await ask("DELETE", "leases", lease["id"])
+    assert (ended.status, ended.json["state"], ended.json["reason"]) == (200, "released", "released")
+    assert (await ask("DELETE", "leases", lease["id"])).json == ended.json
+    granted = (await ask("GET", "leases", queued["id"])).json
+    assert (granted["state"], granted["held_up"]) == ("granted", None)
+    assert granted["ends_at"] is not None, "it belongs to no process, so it has an end"
+    waiting = (await ask("POST", "leases", body={"count": 2})).json
+    assert (await ask("DELETE", "leases", waiting["id"])).json["reason"] == "cancelled"
+
+
+async def test_an_idempotency_key_asks_once(ask: Ask) -> None:
+    body = {"count": 1, "devices": uuids((await ask("GET", "gpus")).json)}
+    first, second = [
+        await ask("POST", "leases", body=body, headers={"Idempotency-Key": "of my client"}) for _ in range(2)
+    ]
+    assert (first.status, second.status) == (201, 201)
+    assert first.json == second.json
+    assert len((await ask("GET", "leases")).json["items"]) == 1
+    said = await ask("POST", "leases", body={"count": 2}, headers={"Idempotency-Key": "of my client"})
+    assert said.error(409)["hint"] == "use a new key for a new request"
+    assert (await ask("POST", "leases", body=body, headers={"Idempotency-Key": "of another"})).json != first.json
+
+
+async def test_many_at_once_share_what_there_is(ask: Ask) -> None:
+    made = [one.json for one in await asyncio.gather(*(ask("POST", "leases", body={}) for _ in range(6)))]
+    held = [uuid for one in made for uuid in one["devices"]]
+    assert len(held) == len(set(held)) == 3
+    assert sorted(one["position"] or 0 for one in made) == [0, 0, 0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"count": 0}, "count"),
+        ({"count": "1"}, "count"),
+        ({"count": 1.5}, "count"),
+        ({"count": True}, "count"),
+        ({"count": 5}, "count"),
+        ({"memory": 10**30}, "memory"),
+        ({"memory": -1}, "memory"),
+        ({"memory": "32G"}, "memory"),
+        ({"memory": 81 * 2**30}, "memory"),
+        ({"gpu_type": "H100"}, "gpu_type"),
+        ({"gpu_type": "A\u0000"}, "gpu_type"),
+        ({"gpu_type": ""}, "gpu_type"),
+        ({"devices": []}, "devices"),
+        ({"devices": ["GPU-none"]}, "devices"),
+        ({"devices": ["GPU-1"], "count": 2}, "devices"),
+        ({"devices": [None]}, "devices.0"),
+        ({"shared": True}, "shared"),
+        ({"priority": 10**6}, "priority"),
+        ({"seconds": 0}, "seconds"),
+        ({"pid": 2**22 + 5}, "pid"),
+        ({"pid": 0}, "pid"),
+        ({"pid": 10**20}, "pid"),
+        ({"label": "a\nb"}, "label"),
+        ({"owner": "root"}, "owner"),
+        ({"kind": "job"}, "kind"),
+    ],
+    ids=str,
+)
+async def test_what_cannot_be_asked_for_is_named(ask: Ask, asked: dict[str, Any], field: str) -> None:
+    said = (await ask("POST", "leases", body=asked)).error(422)
+    assert list(said["fields"]) == [field]
+    assert said["hint"]
+    assert (await ask("GET", "leases")).json["items"] == []
+
+
+async def test_more_than_the_quota_is_refused(ask: Ask) -> None:
+    assert "quota" in (await ask("POST", "leases", body={"count": 4})).error(409)["message"]
+
+
+async def test_what_never_was_an_id_is_not_found(ask: Ask) -> None:
+    for id in ("1", "0", "-1", "1.0", "x", "9" * 40, "%00", "1%27%20OR%201%3D1", "%2e%2e%2fstatus", "1%0a", "%d9%a1"):
+        for method in ("GET", "DELETE"):
+            assert (await ask(method, "leases", id)).error(404)["reason"], id
+    assert (await ask("GET", "leases", params={"after": "x"})).error(422)["fields"] == {"after": "not a cursor"}
+
+
+async def test_without_a_gpu_the_answer_says_so(no_gpu: None, ask: Ask) -> None:
+    said = (await ask("POST", "leases", body={})).error(503)
+    assert "nvidia-ml-py" in said["message"]
+    gpus = (await ask("GET", "gpus")).json
+    assert (gpus["devices"], gpus["queue"]) == ([], [])
+    assert "nvidia-ml-py" in gpus["message"]
+
+
+async def test_every_change_is_an_event(ask: Ask, extension: MLPlatExtension, jp_ws_fetch: Any, jp_fetch: Any) -> None:
+    extension.start_publisher()
+    assert extension.publisher is not None
+    assert await asyncio.get_running_loop().run_in_executor(None, extension.publisher.ready.wait, 30)
+    stream = await jp_ws_fetch("api", "events", "subscribe")
+
+    async def told(key: str) -> None:
+        event = json.loads(await asyncio.wait_for(stream.read_message(), 10))
+        while (event["topic"], event["key"]) != ("gpus", key):
+            event = json.loads(await asyncio.wait_for(stream.read_message(), 10))
+
+    first = (await ask("POST", "leases", body={"count": 3})).json
+    await told(first["id"])
+    second = (await ask("POST", "leases", body={"count": 3})).json
+    await told(second["id"])
+    await ask("DELETE", "leases", first["id"])
+    await told(first["id"])
+    await told(second["id"])
+    stream.close()
