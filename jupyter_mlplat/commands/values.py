@@ -75,13 +75,17 @@ def build(model: type[M], /, **fields: Any) -> M:
     try:
         return model(**fields)
     except ValidationError as error:
-        wrong = {".".join(str(part) for part in one["loc"]): one["msg"] for one in error.errors()}
+        from ..models import wrong_fields
+
+        wrong = wrong_fields(error, fields)
         first = next(iter(wrong))
         raise Invalid(f"{first}: {wrong[first]}", hint="see --help", fields=wrong) from None
 
 
 def existing_file(text: str, what: str, *, field: str = "path") -> Path:
     """The absolute path of a file that is there. Raises `Invalid` where it is missing or is a directory."""
+    if not text.strip():
+        raise Invalid(f"{what} has no name", hint="give the path of a file that is there", fields={field: "is empty"})
     try:
         path = Path(text).expanduser().absolute()
         if path.is_file():
@@ -108,36 +112,27 @@ def read_mapping(text: str) -> dict[str, Any]:
     path = existing_file(text, "the parameter file", field="file")
     content = read_text(path, "the parameter file", field="file")
     try:
-        value = json.loads(content)
-    except ValueError:
-        import yaml  # type: ignore[import-untyped]
+        value = json.loads(content, object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        from ..yaml12 import load
 
-        try:
-            value = yaml.safe_load(content)
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f" in line {mark.line + 1}" if mark else ""
-            raise Invalid(
-                f"the parameter file {text} is neither JSON nor YAML{where}",
-                hint="write one name: value per line",
-                fields={"file": "neither JSON nor YAML"},
-            ) from None
+        value = load(content, f"the parameter file {text}")
     if not isinstance(value, dict) or not all(isinstance(name, str) for name in value):
         raise Invalid(
             f"the parameter file {text} is no mapping of names to values",
             hint="write one name: value per line",
             fields={"file": "no mapping"},
         )
-    return {name: _json_value(one) for name, one in value.items()}
+    return value
 
 
-def _json_value(value: Any) -> Any:
-    # YAML knows dates; a notebook's parameter is JSON.
-    if isinstance(value, dict):
-        return {str(name): _json_value(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_value(one) for one in value]
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose keys stand once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(name for name in found if sum(name == key for key, _ in pairs) > 1)
+        raise Invalid(f"the parameter file has {twice} twice", hint="keep one", fields={"file": f"{twice} twice"})
+    return found
 
 
 def split_pair(text: str, *, option: str, field: str) -> tuple[str, str]:

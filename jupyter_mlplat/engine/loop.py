@@ -124,10 +124,10 @@ class Engine:
             self._attempts.adopt()
             self._recording.close_left()
             self.queue.expire()
+        self._attempts.cancel(everything=self._leaving == "cancel")
         scheduled = False
         if self._leaving is None:
             scheduled = self._schedules.tick()
-        self._attempts.cancel(everything=self._leaving == "cancel")
         counts = self.queue.counts()
         active = counts.get("starting", 0) + counts.get("running", 0)
         waiting = counts.get("queued", 0) if self._leaving is None else 0

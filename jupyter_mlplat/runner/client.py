@@ -152,7 +152,7 @@ def client_class() -> Any:
                 self.execute_cell(cell, position)
             except CellExecutionError as exception:
                 go_on = False
-                if exception.ename == "SystemExit" and exception.evalue in ("", "0", "None"):
+                if exception.ename == "SystemExit" and exception.evalue in ("", "0", "None", "False"):
                     self._skip_rest(position)
                 else:
                     state, error = CellState.ERROR, plain(f"{exception.ename}: {exception.evalue}")

@@ -113,6 +113,8 @@ class Execution:
             if self.outcome.reason is None:
                 self._checkpoints.forget()
         self.recorder.ended(self.outcome, self.memory.whole)
+        # The record has them, with secrets masked; this is what the notebook wrote.
+        (self.folder / RESULTS).unlink(missing_ok=True)
 
     def _execute(self) -> None:
         values = resolve(self.attempt.secrets, self.attempt.cwd)

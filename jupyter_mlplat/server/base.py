@@ -174,10 +174,9 @@ class Handler(APIHandler):
             # Strict: a number in quotes is a string. From the text, because there a time may be a string.
             return model.model_validate_json(bytes(self._body), strict=True)
         except ValidationError as error:
-            fields = {
-                ".".join(str(part) for part in one["loc"]) or "body": str(one["msg"])
-                for one in error.errors(include_url=False, include_context=False, include_input=False)
-            }
+            from ..models import wrong_fields
+
+            fields = wrong_fields(error, self.json())
             first, message = next(iter(fields.items()))
             raise Invalid(
                 f"the request is wrong: {first}: {message}",

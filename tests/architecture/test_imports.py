@@ -41,7 +41,7 @@ LATE = HEAVY | {"sqlalchemy", "alembic", "pydantic"}
 
 STARTS = {"__init__.py", "cli.py", "server/app.py"}
 
-GROUND = {"errors", "models", "protocols", "home", "processes", "attempts", "crashpoint", "languages"}
+GROUND = {"errors", "models", "protocols", "home", "processes", "attempts", "crashpoint", "languages", "yaml12"}
 PLATFORM = GROUND | {"store", "services", "platform"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
@@ -131,6 +131,17 @@ def test_a_module_loads_nothing_heavy_at_its_top(path: Path) -> None:
     forbidden = LATE if str(path.relative_to(PACKAGE)) in STARTS else HEAVY
     wrong = [f"line {line}: {name}" for line, name, top in imports(path) if top and name.split(".")[0] in forbidden]
     assert wrong == [], "import it inside the function that needs it"
+
+
+def test_the_zygote_of_kernels_stands_alone() -> None:
+    """It runs by path on the Python of a kernelspec, where nothing of ours is installed."""
+    allowed = sys.stdlib_module_names | {"IPython", "ipykernel", "jupyter_client", "jupyter_core", "traitlets"}
+    own = "jupyter_mlplat.kernel.zygote."
+    paths = sorted((PACKAGE / "kernel" / "zygote").glob("*.py"))
+    assert paths
+    for path in paths:
+        # The package is `_mlplat_zygote` there: what is above it does not exist.
+        assert [name for _, name, _ in imports(path) if name.split(".")[0] not in allowed and own not in name] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

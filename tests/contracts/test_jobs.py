@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import nbformat
 import pytest
 from sqlalchemy import func, select
 
@@ -70,6 +71,11 @@ def test_the_same_key_is_one_job_and_another_request_under_it_a_conflict(jobs: J
     assert jobs.submit(spec, owner="bob", idempotency_key="k").id != first.id
     with pytest.raises(Conflict, match="another request"):
         jobs.submit(JobSpec(notebook=str(notebook)), owner="ada", idempotency_key="k")
+    for change in ({"priority": 7}, {"name": "other"}, {"retries": 1}, {"deadline": 60.0}):
+        with pytest.raises(Conflict, match="another request"):
+            jobs.submit(spec.model_copy(update=change), owner="ada", idempotency_key="k")
+    notebook.unlink()
+    assert jobs.submit(spec, owner="ada", idempotency_key="k").id == first.id, "the same request, the same answer"
 
 
 def test_lists_page_from_the_newest_and_filter(jobs: JobsService, notebook: Path) -> None:
@@ -228,3 +234,26 @@ def test_the_log_is_read_in_whole_characters(jobs: JobsService, queue: JobQueue,
 
 def test_states_that_have_ended_move_no_more() -> None:
     assert {state for state in JobState if state.ended} == {"succeeded", "failed", "cancelled", "lost", "skipped"}
+
+
+@pytest.mark.parametrize(
+    ("own", "field", "hint"),
+    [
+        ({"retires": 3}, "retires", "did you mean retries?"),
+        ({"nope": 1}, "nope", "it takes"),
+        ([1], "mlplat", "mend it"),
+        ("x", "mlplat", "mend it"),
+        ({"deadline": 1e18}, "deadline", "mend it"),
+    ],
+)
+def test_an_option_that_nobody_would_read_is_told(
+    jobs: JobsService, notebook: Path, own: object, field: str, hint: str
+) -> None:
+    content = nbformat.read(notebook, 4)
+    content.metadata["mlplat"] = own
+    nbformat.write(content, notebook)
+    with pytest.raises(Invalid) as refused:
+        jobs.submit(JobSpec(notebook=str(notebook)), owner="ada")
+    assert list(refused.value.fields) == [field]
+    assert hint in str(refused.value.hint)
+    assert jobs.list().items == []

@@ -46,6 +46,9 @@ def test_a_folder_says_what_is_scheduled(schedules: SchedulesService, tmp_path: 
     write(folder / "a.ipynb", {"cron": "0 6 * * *", "timezone": "Europe/Berlin", "parameters": {"x": 2}}, retries=3)
     write(folder / "deep" / "b.ipynb", {"every": 3600, "name": "hourly"})
     write(folder / "plain.ipynb")
+    for left in (".#a.ipynb", ".ipynb_checkpoints/a-checkpoint.ipynb", ".cache/b.ipynb"):
+        (folder / left).parent.mkdir(exist_ok=True)
+        (folder / left).write_text("what an editor left")
     expected: dict[str, tuple[str, list[str]]] = {"a.ipynb": ("create", []), "b.ipynb": ("create", [])}
     assert applied(schedules, folder, check=True) == expected
     assert schedules.list().items == []

@@ -7,14 +7,18 @@ import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
+from sqlalchemy import update
 
 from jupyter_mlplat.errors import Conflict, Invalid, NotFound, Stale
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import Schedule, ScheduleChange, ScheduleSpec, When
 from jupyter_mlplat.services.jobs import DueSchedules, JobQueue, JobsService, SchedulesService
-from jupyter_mlplat.store import Store
+from jupyter_mlplat.services.jobs.submission import Draft
+from jupyter_mlplat.store import Store, tables
 
 from .conftest import ManualClock
 
@@ -387,3 +391,69 @@ def test_the_next_instants_are_told_without_creating_anything(schedules: Schedul
         "2026-10-26T02:30:00+01:00",
     ]
     assert schedules.list().items == []
+
+
+def test_a_schedule_that_nothing_can_fire_holds_up_no_other_one(
+    schedules: SchedulesService,
+    due: DueSchedules,
+    jobs: JobsService,
+    clock: ManualClock,
+    notebook: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bad, good = create(schedules, notebook, name="bad"), create(schedules, notebook, name="good")
+    draft = jobs.pinned_draft
+
+    def broken(**fields: Any) -> Draft:
+        if fields["name"] == "bad":
+            raise OverflowError("no date is that far")
+        return draft(**fields)
+
+    monkeypatch.setattr(jobs, "pinned_draft", broken)
+    for _ in range(2):
+        clock.move(seconds=60)
+        assert due.tick()
+    assert [state for state, _ in ledger(schedules, good)] == ["ran", "ran"]
+    skipped = schedules.occurrences(bad.id, limit=10).items
+    assert [one.state.value for one in skipped] == ["skipped", "skipped"]
+    assert skipped[0].reason == "it could not be fired: OverflowError: no date is that far"
+    assert schedules.get(bad.id).state == "active"
+
+
+def test_a_schedule_without_a_readable_timing_is_paused(
+    schedules: SchedulesService, due: DueSchedules, store: Store, clock: ManualClock, notebook: Path
+) -> None:
+    bad, good = create(schedules, notebook, cron="* * * * *"), create(schedules, notebook)
+    with store.write() as transaction:  # as a newer version might take it
+        transaction.connection.execute(
+            update(tables.schedules).where(tables.schedules.c.id == int(bad.id)).values(cron="@moon")
+        )
+    clock.move(seconds=60)
+    assert due.tick()
+    assert [state for state, _ in ledger(schedules, good)] == ["ran"]
+    assert [state for state, _ in ledger(schedules, bad)] == ["skipped"]
+    assert schedules.get(bad.id).state == "paused"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"max_lateness": 1e300}, {"deadline": 1e18}, {"timeout": 1e18}, {"cell_timeout": 1e300}, {"max_lateness": 4e14}],
+)
+def test_a_time_that_no_date_can_be_moved_by_is_refused(
+    schedules: SchedulesService, notebook: Path, wrong: dict[str, float]
+) -> None:
+    with pytest.raises(ValidationError, match="less than or equal to"):
+        create(schedules, notebook, **wrong)
+    made = create(schedules, notebook)
+    with pytest.raises(ValidationError, match="less than or equal to"):
+        schedules.update(made.id, ScheduleChange.model_validate(wrong))
+
+
+def test_a_key_with_another_timing_or_option_is_another_request(schedules: SchedulesService, notebook: Path) -> None:
+    spec = ScheduleSpec.model_validate({"notebook": str(notebook), "cron": "0 0 1 1 *"})
+    first = schedules.create(spec, owner="ada", idempotency_key="k")
+    for change in ({"cron": "5 5 5 5 *"}, {"priority": 7}, {"name": "other"}, {"max_lateness": 60.0}):
+        with pytest.raises(Conflict, match="another request"):
+            schedules.create(spec.model_copy(update=change), owner="ada", idempotency_key="k")
+    notebook.unlink()
+    assert schedules.create(spec, owner="ada", idempotency_key="k").id == first.id

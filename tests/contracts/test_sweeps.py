@@ -200,6 +200,7 @@ def test_a_study_that_cannot_be_read_ends_the_sweep_with_the_reason(
         ({"space": {"lr": [1]}, "strategy": "random"}, "trials"),
         ({"space": {"lr": [1]}, "strategy": "optuna", "trials": 3}, "metric"),
         ({"space": {"kind": {"low": 0, "high": 1}}, "strategy": "random", "trials": 3}, "space.kind"),
+        ({"space": {"layers": {"low": 1.2, "high": 1.8}}, "strategy": "random", "trials": 3}, "space.layers"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_and_nothing_is_written(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import nbformat
 import pytest
 
 from jupyter_mlplat.cli import main
+from jupyter_mlplat.commands.values import read_mapping
 from jupyter_mlplat.platform import Platform
 
 PARAMETERS = """
@@ -131,6 +133,12 @@ def test_a_parameter_that_cannot_be_used(refused: Refused, notebook: Path, pair:
         ("p.yaml", "alpha: .nan"),
         ("p.yaml", "!!python/object/apply:os.system ['true']"),
         ("p.yaml", "1: 2"),
+        ("p.yaml", "alpha: 1\nalpha: 2"),
+        ("p.json", '{"alpha": 1, "alpha": 2}'),
+        ("p.json", '{"alpha": NaN}'),
+        ("p.yaml", "alpha: &l [*l]"),
+        ("p.yaml", "a: &a [1]\n" + "".join(f"{b}: &{b} [{f'*{a}, ' * 8}]\n" for a, b in pairwise("abcdefghij"))),
+        ("p.json", "[" * 100_000),
     ],
 )
 def test_a_parameter_file_that_cannot_be_used(
@@ -141,6 +149,12 @@ def test_a_parameter_file_that_cannot_be_used(
     status, error = refused("jobs", "run", notebook, "-f", path)
     assert status == 2
     assert error["fields"]
+
+
+def test_words_of_a_parameter_file_are_those_of_yaml_1_2(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("rate: 1e-3\nswitch: on\ncode: 012\nday: 2026-11-21\nnone: ~\n")
+    assert read_mapping(str(path)) == {"rate": 0.001, "switch": "on", "code": 12, "day": "2026-11-21", "none": None}
 
 
 def test_a_missing_parameter_file(refused: Refused, notebook: Path, tmp_path: Path) -> None:

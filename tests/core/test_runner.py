@@ -180,9 +180,10 @@ def test_a_kernel_that_dies_is_told_apart(
 
 
 def test_exit_zero_succeeds_and_skips_the_rest_and_another_status_fails(tmp_path: Path, run: Run) -> None:
-    attempted = run(notebook_at(tmp_path / "zero.ipynb", "import sys; sys.exit(0)", "1/0"))
-    assert attempted.wait()["state"] == "succeeded"
-    assert attempted.states == {0: "ok", 1: "skipped"}
+    for status in ("0", "False"):
+        attempted = run(notebook_at(tmp_path / f"{status}.ipynb", f"import sys; sys.exit({status})", "1/0"))
+        assert attempted.wait()["state"] == "succeeded"
+        assert attempted.states == {0: "ok", 1: "skipped"}
     attempted = run(notebook_at(tmp_path / "three.ipynb", "import sys; sys.exit(3)", "1/0"))
     record = attempted.wait()
     assert (record["state"], record["reason"]) == ("failed", "cell_error")

@@ -55,7 +55,13 @@ WIDGET = "import ipywidgets\nipywidgets.HTML(value=token)"
 def test_the_value_is_in_the_kernel_and_nowhere_else(tmp_path: Path, run: Run) -> None:
     (tmp_path / "key.pem").write_text(KEY + "\n")
     fails = "class Fails(Exception): pass\nraise Fails('no entry for ' + token)"
-    cells = ["assert x == 2\nprint(len(token), len(key))", WHERE_ELSE, SHOWN, WIDGET, fails]
+    cells = [
+        "__import__('jupyter_mlplat').set_result('k', token)\nprint(len(token), len(key))",
+        WHERE_ELSE,
+        SHOWN,
+        WIDGET,
+        fails,
+    ]
     notebook = notebook_at(tmp_path / "nb.ipynb", *cells, parameters="x, token, key = 1, '', ''")
     attempted = run(
         notebook,
@@ -64,6 +70,7 @@ def test_the_value_is_in_the_kernel_and_nowhere_else(tmp_path: Path, run: Run) -
         host={"HOST_TOKEN": TOKEN, "A_COPY": TOKEN},
     )
     record = attempted.wait()
+    assert record["results"] == {"k": "[secret token]"}
     assert record["message"] == "cell 5: Fails: no entry for [secret token]"
     assert record["cells"][-1]["error"] == "Fails: no entry for [secret token]"
     said = [cell for cell in nbformat.read(attempted.folder / OUTPUT, as_version=4).cells if cell.cell_type == "code"]

@@ -241,15 +241,13 @@ class TwoGPUs:
 
 
 async def test_gpus_are_shown_with_who_holds_and_who_waits(
-    ask: Ask, extension: MLPlatExtension, monkeypatch: pytest.MonkeyPatch, jp_fetch: Any
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, jp_fetch: Any
 ) -> None:
     monkeypatch.setattr(Platform, "gpus_source", TwoGPUs())
-    platform = await extension.door.platform()
-    for state, devices in (("released", ["GPU-0"]), ("granted", ["GPU-1"]), ("queued", []), ("queued", [])):
-        with platform.store.write() as transaction:
-            transaction.connection.execute(
-                insert(tables.leases).values(state=state, owner="ada", devices=devices, created_at=platform.clock.now())
-            )
+    for asked in ({"devices": ["GPU-0"]}, {"devices": ["GPU-1"]}, {"count": 2}, {"devices": ["GPU-1"]}):
+        assert (await ask("POST", "leases", body=asked)).status == 201
+        if asked == {"devices": ["GPU-0"]}:
+            await ask("DELETE", "leases", "1")
     gpus = (await ask("GET", "gpus")).json
     assert [device["lease"] and device["lease"]["id"] for device in gpus["devices"]] == [None, "2"]
     assert [(lease["id"], lease["position"]) for lease in gpus["queue"]] == [("3", 1), ("4", 2)]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table, or_, select, update
 
 from ...errors import Conflict, Invalid, NotFound
@@ -53,22 +57,35 @@ def first(connection: Connection, query: Select[Any]) -> RowMapping | None:
     return connection.execute(query).mappings().first()
 
 
-def made_before(
-    transaction: Transaction, table: Table, key: str | None, same: Callable[[RowMapping], bool]
-) -> RowMapping | None:
-    """What an idempotency key has made, if anything. Raises `Conflict` where that is not the `same` request."""
-    row = first(transaction.connection, select(table).where(table.c.idempotency_key == key)) if key else None
-    if row is not None and not same(row):
+@dataclass(frozen=True)
+class Asked:
+    """A request that may come twice: the client's key, which is no other user's, and a hash of what is asked for."""
+
+    idempotency_key: str | None
+    request: str | None
+
+    @classmethod
+    def of(cls, spec: BaseModel, owner: str, key: str | None) -> Asked:
+        if not key:
+            return cls(None, None)
+        content = json.dumps(spec.model_dump(mode="json"), sort_keys=True)
+        return cls(f"{owner}:{key}", hashlib.sha256(content.encode()).hexdigest())
+
+    @property
+    def columns(self) -> dict[str, str | None]:
+        return {"idempotency_key": self.idempotency_key, "request": self.request}
+
+
+def made_before(connection: Connection, table: Table, asked: Asked) -> RowMapping | None:
+    """What the same request has made, if anything. Raises `Conflict` where its key was used for another one."""
+    key = asked.idempotency_key
+    row = first(connection, select(table).where(table.c.idempotency_key == key)) if key else None
+    if row is not None and row["request"] not in (None, asked.request):
         raise Conflict(
             f"the idempotency key was used for {noun_of(table)} {row['id']}, which is another request",
             hint="use a new key for a new request",
         )
     return row
-
-
-def key_of(owner: str, idempotency_key: str | None) -> str | None:
-    """The key as the store keeps it: one user's keys are no other's."""
-    return f"{owner}:{idempotency_key}" if idempotency_key else None
 
 
 def _is_number(text: str) -> bool:

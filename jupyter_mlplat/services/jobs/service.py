@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, delete, select, update
+from sqlalchemy import Connection, RowMapping, delete, select
 
 from ...attempts import LOG, OUTPUT
 from ...errors import Conflict, Invalid
@@ -26,12 +27,12 @@ from .retention import Retention
 from .rows import (
     LIVING,
     SUBMITTED,
+    Asked,
     ask_to_end,
     attempt_folder,
     attempts_of,
     cells_of,
     find,
-    key_of,
     made_before,
     newest_first,
     number_of,
@@ -100,24 +101,20 @@ class JobsService:
         With an `idempotency_key` a second call gives the first one's job, and raises `Conflict` where it
         asks for something else. Raises `Invalid` for a notebook or a parameter that cannot be used.
         """
-        draft = self.draft(spec, owner=owner)
-        return self._insert(draft, idempotency_key)
+        asked = Asked.of(spec, owner, idempotency_key)
+        with self._store.read() as connection:
+            before = made_before(connection, tables.jobs, asked)
+            if before is not None:
+                return self._whole(connection, before)
+        return self._insert(self.draft(spec, owner=owner), asked)
 
-    def _insert(self, draft: Draft, idempotency_key: str | None) -> Job:
-        key = key_of(draft.owner, idempotency_key)
-        table = tables.jobs
+    def _insert(self, draft: Draft, asked: Asked) -> Job:
         with self._store.write() as transaction:
-            before = made_before(
-                transaction,
-                table,
-                key,
-                lambda row: (row["notebook"], row["parameters"]) == (str(draft.path), dict(draft.parameters)),
-            )
+            before = made_before(transaction.connection, tables.jobs, asked)
             if before is not None:
                 return self._whole(transaction.connection, before)
+            draft = replace(draft, columns={**draft.columns, **asked.columns})
             number = insert_job(transaction, self._home, self._clock.now(), draft)
-            if key is not None:
-                transaction.connection.execute(update(table).where(table.c.id == number).values(idempotency_key=key))
         self._wake()
         return self.get(str(number))
 
@@ -167,7 +164,7 @@ class JobsService:
             owner=owner,
             columns={"retry_of": row["id"]},
         )
-        return self._insert(draft, None)
+        return self._insert(draft, Asked(None, None))
 
     def living_of_schedule(self, transaction: Transaction, schedule: int) -> list[int]:
         """Numbers of the jobs of a schedule that have not ended, the oldest first."""

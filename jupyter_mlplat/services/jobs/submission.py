@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ from .notebookfile import source_of, tags_of
 from .rows import SUBMITTED
 
 OWN = frozenset(JobOptions.model_fields)
+OTHERS = frozenset({"metric", "files", "schedule"})
+"""What `metadata.mlplat` may hold beside the options of a job."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def check_language(notebook: Mapping[str, Any]) -> None:
 
 def options_of(notebook: Mapping[str, Any], asked: JobOptions) -> JobOptions:
     """What `metadata.mlplat` of the notebook says, and over it what was asked for. Raises `Invalid`."""
+    _refuse_unknown(notebook.get("metadata", {}).get("mlplat", {}))
     wanted = {name: getattr(asked, name) for name in asked.model_fields_set & OWN}
     own = {name: value for name, value in own_spec(notebook).items() if name in OWN}
     try:
@@ -63,6 +67,25 @@ def options_of(notebook: Mapping[str, Any], asked: JobOptions) -> JobOptions:
             hint="mend it in the notebook's advanced metadata",
             fields={name: str(first["msg"])},
         ) from None
+
+
+def _refuse_unknown(own: object) -> None:
+    """Raise `Invalid` for a `metadata.mlplat` that says what nobody would read: a mistyped option is no option."""
+    if not isinstance(own, dict):
+        raise Invalid(
+            "the notebook's metadata.mlplat is no mapping",
+            hint="mend it in the notebook's advanced metadata",
+            fields={"mlplat": "no mapping"},
+        )
+    known = OWN | OTHERS
+    for name in own:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            raise Invalid(
+                f"the notebook's metadata.mlplat has {str(name)[:80]!r}, which says nothing",
+                hint=f"did you mean {near[0]}?" if near else f"it takes {', '.join(sorted(known))}",
+                fields={str(name)[:80]: "unknown"},
+            )
 
 
 def own_spec(notebook: Mapping[str, Any]) -> Mapping[str, Any]:

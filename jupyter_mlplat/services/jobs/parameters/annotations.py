@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from .constants import NotConstant, as_json, constant
+from .constants import Constants, NotConstant, encodable, words
+from .values import types_of
 
 SCALARS: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"},
@@ -36,6 +38,9 @@ ARRAYS = frozenset({"list", "List", "Sequence", "MutableSequence", "Iterable", "
 SETS = frozenset({"set", "Set", "frozenset", "FrozenSet", "AbstractSet"})
 TUPLES = frozenset({"tuple", "Tuple"})
 OBJECTS = frozenset({"dict", "Dict", "Mapping", "MutableMapping"})
+QUALIFIERS = frozenset({"Final", "ClassVar", "Required", "NotRequired"})
+ONE_ARGUMENT = frozenset({"Optional", *QUALIFIERS, *ARRAYS, *SETS})
+MAX_ALTERNATIVES = 100
 BOUNDS = {
     "ge": "minimum",
     "gt": "exclusiveMinimum",
@@ -46,9 +51,9 @@ BOUNDS = {
     "minimum": "minimum",
     "maximum": "maximum",
     "multiple_of": "multipleOf",
-    "min_length": "minLength",
-    "max_length": "maxLength",
 }
+SIZES = {"min_length": "min", "max_length": "max"}
+SIZED = {"string": "Length", "array": "Items", "object": "Properties"}
 POSITIONAL = {
     "Range": ("ge", "le"),
     "Ge": ("ge",),
@@ -60,33 +65,16 @@ POSITIONAL = {
     "MaxLen": ("max_length",),
     "Len": ("min_length", "max_length"),
 }
+LITERALS = {bool: "boolean", int: "integer", str: "string", type(None): "null", float: "number"}
 CONSTRAINTS = frozenset({*POSITIONAL, "Field", "Interval", "FieldInfo", "Param", "Parameter"})
 
 
-def annotated(node: ast.expr, note: Callable[[str], None], depth: int = 0) -> dict[str, Any]:
-    """The JSON Schema of an annotation; what is not understood is told to `note` and constrains nothing."""
-    if depth > 20:
-        note("the annotation is nested too deeply")
-        return {}
-    deeper = depth + 1
-    match node:
-        case ast.Constant(value=None):
-            return {"type": "null"}
-        case ast.Constant(value=str(text)):
-            try:
-                return annotated(ast.parse(text.strip(), mode="eval").body, note, deeper)
-            except (SyntaxError, ValueError, RecursionError, MemoryError):
-                note(f"the annotation {text[:60]!r} is not understood")
-                return {}
-        case ast.Name() | ast.Attribute():
-            return _named(node, note)
-        case ast.BinOp(op=ast.BitOr(), left=left, right=right):
-            return union([annotated(one, note, deeper) for one in (left, right)])
-        case ast.Subscript(value=value, slice=inside):
-            arguments = [*inside.elts] if isinstance(inside, ast.Tuple) else [inside]
-            return _generic(_name(value), arguments, node, note, deeper)
-    note(f"the annotation {ast.unparse(node)[:60]} is not understood")
-    return {}
+def annotated(node: ast.expr, note: Callable[[str], None], constants: Constants) -> dict[str, Any]:
+    """The JSON Schema of an annotation; what is not understood is told to `note` and constrains nothing.
+
+    `constants` reads what a Literal or a limit holds.
+    """
+    return _Reader(note, constants).schema(node, 0)
 
 
 def union(parts: list[dict[str, Any]]) -> dict[str, Any]:
@@ -98,22 +86,29 @@ def union(parts: list[dict[str, Any]]) -> dict[str, Any]:
                 flat.append(one)
     if {} in flat:
         return {}
+    if len(flat) == 1:
+        return flat[0]
     others = [one for one in flat if one != {"type": "null"}]
     if len(others) == len(flat) - 1 and len(others) == 1:
         only = others[0]
         if "enum" in only:
-            return {**only, "type": [*_types(only), "null"], "enum": [*only["enum"], None]}
+            return {**only, **_enumeration([*only["enum"], None])}
         if isinstance(only.get("type"), str):
             return {**only, "type": [only["type"], "null"]}
     if all(set(one) == {"type"} for one in flat):
-        types = [kind for one in flat for kind in _types(one)]
-        return {"type": types[0] if len(types) == 1 else types}
-    return flat[0] if len(flat) == 1 else {"anyOf": flat}
+        return _typed([kind for one in flat for kind in types_of(one)])
+    return {"anyOf": flat}
 
 
-def _types(schema: dict[str, Any]) -> list[str]:
-    kind = schema.get("type", [])
-    return [kind] if isinstance(kind, str) else [*kind]
+def _typed(types: list[str]) -> dict[str, Any]:
+    each = list(dict.fromkeys(types))
+    return {"type": each[0] if len(each) == 1 else each}
+
+
+def _enumeration(values: list[Any]) -> dict[str, Any]:
+    """The schema of some scalars; 1, 1.0 and true are three."""
+    each = [*{(type(value), value): value for value in values}.values()]
+    return {**_typed([LITERALS[type(value)] for value in each]), "enum": each}
 
 
 def _name(node: ast.expr) -> str:
@@ -122,90 +117,125 @@ def _name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _named(node: ast.expr, note: Callable[[str], None]) -> dict[str, Any]:
-    name = _name(node)
-    if name in SCALARS:
-        return dict(SCALARS[name])
-    if name in ARRAYS or name in SETS or name in TUPLES:
-        return {"type": "array"}
-    if name in OBJECTS:
-        return {"type": "object"}
-    note(f"the annotation {ast.unparse(node)[:60]} is not understood")
-    return {}
-
-
-def _generic(
-    name: str, arguments: list[ast.expr], node: ast.expr, note: Callable[[str], None], depth: int
-) -> dict[str, Any]:
-    if name == "Literal":
-        return _literal(arguments, note)
-    if name == "Annotated":
-        return _constrained(arguments, note, depth)
-    if name in ("Final", "ClassVar", "Required", "NotRequired"):
-        return annotated(arguments[0], note, depth)
-    if name in TUPLES and not (len(arguments) == 2 and _is_ellipsis(arguments[1])):
-        items = [annotated(one, note, depth) for one in arguments]
-        return {"type": "array", "prefixItems": items, "minItems": len(items), "maxItems": len(items)}
-    inner = [annotated(one, note, depth) for one in arguments if not _is_ellipsis(one)]
-    if name == "Optional":
-        return union([inner[0], {"type": "null"}])
-    if name == "Union":
-        return union(inner)
-    if name in ARRAYS or name in TUPLES or name in SETS:
-        return {"type": "array", **({"items": inner[0]} if inner and inner[0] else {})}
-    if name in OBJECTS:
-        values = inner[1] if len(inner) > 1 else {}
-        return {"type": "object", **({"additionalProperties": values} if values else {})}
-    note(f"the annotation {ast.unparse(node)[:60]} is not understood")
-    return {}
-
-
 def _is_ellipsis(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value is ...
 
 
-def _literal(arguments: list[ast.expr], note: Callable[[str], None]) -> dict[str, Any]:
-    try:
-        values = [as_json(constant(one)) for one in arguments]
-    except NotConstant as error:
-        note(f"a Literal is not understood: {error}")
+@dataclass(frozen=True)
+class _Reader:
+    """Reads the annotation of one parameter."""
+
+    note: Callable[[str], None]
+    constants: Constants
+
+    def schema(self, node: ast.expr, depth: int) -> dict[str, Any]:
+        if depth > 20:
+            self.note("the annotation is nested too deeply")
+            return {}
+        deeper = depth + 1
+        match node:
+            case ast.Constant(value=None):
+                return {"type": "null"}
+            case ast.Constant(value=str(text)):
+                try:
+                    return self.schema(ast.parse(text.strip(), mode="eval").body, deeper)
+                except (SyntaxError, ValueError, RecursionError, MemoryError):
+                    return self._unknown(node)
+            case ast.Name() | ast.Attribute():
+                return self._named(node)
+            case ast.BinOp(op=ast.BitOr(), left=left, right=right):
+                return union([self.schema(one, deeper) for one in (left, right)])
+            case ast.Subscript(value=value, slice=inside):
+                arguments = [*inside.elts] if isinstance(inside, ast.Tuple) else [inside]
+                return self._generic(_name(value), arguments, node, deeper)
+        return self._unknown(node)
+
+    def _unknown(self, node: ast.expr) -> dict[str, Any]:
+        self.note(f"the annotation {words(node)} is not understood")
         return {}
-    names = {bool: "boolean", int: "integer", str: "string", type(None): "null", float: "number"}
-    if not all(type(value) in names for value in values):
-        note("a Literal is not understood")
-        return {}
-    types = list(dict.fromkeys(names[type(value)] for value in values))
-    return {"type": types[0] if len(types) == 1 else types, "enum": values}
 
+    def _named(self, node: ast.expr) -> dict[str, Any]:
+        name = _name(node)
+        if name in SCALARS:
+            return dict(SCALARS[name])
+        if name in ARRAYS or name in SETS or name in TUPLES:
+            return {"type": "array"}
+        if name in OBJECTS:
+            return {"type": "object"}
+        return self._unknown(node)
 
-def _constrained(arguments: list[ast.expr], note: Callable[[str], None], depth: int) -> dict[str, Any]:
-    schema = annotated(arguments[0], note, depth)
-    for extra in arguments[1:]:
-        if isinstance(extra, ast.Constant) and isinstance(extra.value, str):
-            schema["description"] = extra.value
-        elif isinstance(extra, ast.Call) and _name(extra.func) in CONSTRAINTS:
-            _constrain(schema, extra, note)
-        else:
-            note(f"{ast.unparse(extra)[:60]} in the annotation is not understood")
-    return schema
+    def _generic(self, name: str, arguments: list[ast.expr], node: ast.expr, depth: int) -> dict[str, Any]:
+        if not arguments or (name in ONE_ARGUMENT and len(arguments) > 1) or (name in OBJECTS and len(arguments) > 2):
+            return self._unknown(node)
+        if name == "Literal":
+            return self._literal(arguments)
+        if name == "Annotated":
+            return self._constrained(arguments, depth)
+        if name == "Union" and len(arguments) > MAX_ALTERNATIVES:
+            self.note(f"a union of more than {MAX_ALTERNATIVES} is not read")
+            return {}
+        endless = name in TUPLES and len(arguments) == 2 and _is_ellipsis(arguments[1])
+        inner = [self.schema(one, depth) for one in (arguments[:1] if endless else arguments)]
+        if name in QUALIFIERS:
+            return inner[0]
+        if name == "Optional":
+            return union([inner[0], {"type": "null"}])
+        if name == "Union":
+            return union(inner)
+        if name in ARRAYS or name in SETS or endless:
+            return {"type": "array", **({"items": inner[0]} if inner[0] else {})}
+        if name in TUPLES:
+            return {"type": "array", "prefixItems": inner, "minItems": len(inner), "maxItems": len(inner)}
+        if name in OBJECTS:
+            values = inner[1] if len(inner) > 1 else {}
+            return {"type": "object", **({"additionalProperties": values} if values else {})}
+        return self._unknown(node)
 
-
-def _constrain(schema: dict[str, Any], call: ast.Call, note: Callable[[str], None]) -> None:
-    name = _name(call.func)
-    given = [*zip(POSITIONAL.get(name, ()), call.args, strict=False)]
-    given += [(word.arg or "**", word.value) for word in call.keywords]
-    for key, node in given:
+    def _literal(self, arguments: list[ast.expr]) -> dict[str, Any]:
         try:
-            value = as_json(constant(node))
+            values = [self.constants.json(one) for one in arguments]
         except NotConstant as error:
-            note(f"{key} in the annotation is not understood: {error}")
-            continue
-        if key in ("description", "title") and isinstance(value, str):
-            schema[key] = value
-        elif key in BOUNDS and isinstance(value, int | float) and not isinstance(value, bool):
-            word = BOUNDS[key]
-            if "array" in _types(schema):
-                word = {"minLength": "minItems", "maxLength": "maxItems"}.get(word, word)
-            schema[word] = value
-        elif value is not None:
-            note(f"{key} in the annotation is not understood")
+            self.note(f"a Literal is not understood: {error}")
+            return {}
+        if not all(type(value) in LITERALS for value in values):
+            self.note("a Literal is not understood")
+            return {}
+        return _enumeration(values)
+
+    def _constrained(self, arguments: list[ast.expr], depth: int) -> dict[str, Any]:
+        schema = self.schema(arguments[0], depth)
+        for extra in arguments[1:]:
+            if isinstance(extra, ast.Constant) and isinstance(extra.value, str) and encodable(extra.value):
+                schema["description"] = extra.value
+            elif isinstance(extra, ast.Call) and _name(extra.func) in CONSTRAINTS:
+                self._constrain(schema, extra)
+            else:
+                self.note(f"{words(extra)} in the annotation is not understood")
+        return schema
+
+    def _constrain(self, schema: dict[str, Any], call: ast.Call) -> None:
+        given = [*zip(POSITIONAL.get(_name(call.func), ()), call.args, strict=False)]
+        given += [(word.arg or "**", word.value) for word in call.keywords]
+        for key, node in given:
+            try:
+                value = self.constants.json(node)
+            except NotConstant as error:
+                self.note(f"{key} in the annotation is not understood: {error}")
+                continue
+            limits = _limits(key, value, types_of(schema))
+            schema.update(limits)
+            if not limits and value is not None:
+                self.note(f"{key} in the annotation is not understood")
+
+
+def _limits(key: str, value: Any, types: list[str]) -> dict[str, Any]:
+    """What a word of an annotation says in JSON Schema, of a value of these types; nothing where it says nothing."""
+    if key in ("description", "title") and isinstance(value, str):
+        return {key: value}
+    if type(value) not in (int, float):
+        return {}
+    if key in SIZES and type(value) is int and value >= 0:
+        return {SIZES[key] + word: value for kind, word in SIZED.items() if kind in types or not types}
+    if key in BOUNDS and (key != "multiple_of" or value > 0):
+        return {BOUNDS[key]: value}
+    return {}

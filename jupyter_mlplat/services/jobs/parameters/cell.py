@@ -16,7 +16,7 @@ from typing import Any
 from ....languages import PYTHON, SUPPORTED, language_of
 from ..notebookfile import source_of, tags_of
 from .annotations import SCALARS, annotated
-from .constants import NotConstant, as_json, constant
+from .constants import Constants, NotConstant, encodable
 from .languages import read
 from .values import fits, types_of
 
@@ -27,8 +27,12 @@ TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: 
 
 
 NAMED_SECRET = re.compile(
-    r"(?:^|_)(?:password|passwd|passphrase|secret|token|api_?key|access_?key|private_?key)$", re.IGNORECASE
+    r"(?:passwords?|passwd|passphrases?"
+    r"|(?:^|_)(?:pwd|secrets?|token|bearer|credentials?|(?:api|access|private|secret)_?keys?))(?:_value)?[_\d]*$"
 )
+"""Ends a name that is in small letters, with _ between its words."""
+
+WORD_ENDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 SECRET = SCALARS["SecretStr"]
 
 
@@ -50,7 +54,7 @@ def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "$schema": DIALECT,
         "type": "object",
-        "title": title if isinstance(title, str) and title else "Parameters",
+        "title": title if isinstance(title, str) and title and encodable(title) else "Parameters",
         "properties": cell.properties,
         "required": [name for name in cell.properties if name in cell.required],
         "additionalProperties": False,
@@ -78,6 +82,9 @@ def _source(notebook: Mapping[str, Any], language: str, notes: list[str]) -> str
     for other, _ in tagged[1:]:
         notes.append(f"cell {other} has the tag parameters too: only the first one, cell {place}, counts")
     source = source_of(cell)
+    if not encodable(source):
+        notes.append("the parameters cell has half of a surrogate pair, which no file can hold")
+        return None
     if len(source) > MAX_SOURCE:
         notes.append("the parameters cell is too long to be read")
         return None
@@ -92,6 +99,7 @@ class _Cell:
         self.properties: dict[str, dict[str, Any]] = {}
         self.required: set[str] = set()
         self._comments: dict[int, str] = {}
+        self._constants = Constants()
 
     def read(self, source: str) -> None:
         """Add the parameters of `source`, in the order of the cell."""
@@ -158,7 +166,7 @@ class _Cell:
             self.notes.append(f"{name}: {words}")
 
         before = len(self.notes)
-        made = annotated(annotation, note) if annotation is not None else {}
+        made = annotated(annotation, note, self._constants) if annotation is not None else {}
         # An annotation that is not understood leaves the type to the default; Any does not.
         untyped = not made and (annotation is None or len(self.notes) > before)
         self.required.discard(name)
@@ -168,15 +176,19 @@ class _Cell:
             try:
                 if unpacked:
                     raise NotConstant("it is unpacked")
-                made = _with_default(made, as_json(constant(value)), note, untyped=untyped)
+                made = _with_default(made, self._constants.json(value), note, untyped=untyped)
             except NotConstant as error:
                 note(f"no default is shown: {error}")
                 kind = _kind_of(value)
                 if untyped and kind:
                     made["type"] = kind
-        if NAMED_SECRET.search(name) and types_of(made) == ["string"] and not made.get("writeOnly"):
-            made = {**{key: one for key, one in made.items() if key != "default"}, **SECRET}
-            note("a secret, by its name: it has no default")
+        by_type = _holds_secret(made)
+        if by_type or (_named_secret(name) and _holds_text(made)):
+            # The notes before may tell a part of the value.
+            del self.notes[before:]
+            made = {key: made[key] for key in ("title", "description") if key in made} | SECRET
+            if value is not None or not by_type:
+                note(f"a secret, by its {'type' if by_type else 'name'}: it has no default, and its value is text")
         help = self._help(statement)
         if help:
             made["description"] = help
@@ -205,9 +217,6 @@ class _Cell:
 
 def _with_default(made: dict[str, Any], default: Any, note: Callable[[str], None], *, untyped: bool) -> dict[str, Any]:
     """`made` with its default; typed by it where there is no annotation."""
-    if made.get("writeOnly"):
-        note("a secret has no default")
-        return made
     if untyped:
         kind = TYPES.get(type(default))
         return {**({"type": kind} if kind else {}), "default": default}
@@ -223,6 +232,28 @@ def _with_default(made: dict[str, Any], default: Any, note: Callable[[str], None
         note("no default is shown: it does not fit the annotation")
         return made
     return {**made, "default": default}
+
+
+def _named_secret(name: str) -> bool:
+    return NAMED_SECRET.search(WORD_ENDS.sub("_", name).lower()) is not None
+
+
+def _parts(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The schemas in a schema: of what it is a union of, and of what is in its lists and mappings."""
+    inner = [schema[key] for key in ("items", "additionalProperties") if key in schema]
+    return [*schema.get("anyOf", []), *schema.get("prefixItems", []), *inner]
+
+
+def _holds_secret(schema: Mapping[str, Any]) -> bool:
+    return bool(schema.get("writeOnly")) or any(map(_holds_secret, _parts(schema)))
+
+
+def _holds_text(schema: Mapping[str, Any]) -> bool:
+    """True where a value may be text, or have text in it."""
+    types, parts = types_of(schema), _parts(schema)
+    if parts:
+        return "string" in types or any(map(_holds_text, parts))
+    return not types or not {"string", "array", "object"}.isdisjoint(types)
 
 
 def _kind_of(value: ast.expr) -> str | None:

@@ -9,26 +9,53 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 MAX_BITS = 4096
-MAX_LENGTH = 100_000
 MAX_DEPTH = 60
 MAX_NODES = 20_000
+MAX_ELEMENTS = 100_000
+MAX_CHARACTERS = 1_000_000
 
 
 class NotConstant(Exception):
     """An expression whose value only running it can tell; the message says which part."""
 
 
-def constant(node: ast.expr) -> Any:
-    """The value of a constant expression: literals, arithmetic, `not`, joined strings, dict/list/tuple calls.
+class Constants:
+    """The constant expressions of one cell, as JSON; what they hold together is bounded, and so is the work."""
 
-    Raises `NotConstant` for anything else, and for values too large to compute here.
-    """
-    return _Evaluator().value(node, 0)
+    def __init__(self) -> None:
+        self._made = _Budget(5 * MAX_ELEMENTS, 5 * MAX_CHARACTERS)
+        self._shown = _Budget(MAX_ELEMENTS, MAX_CHARACTERS)
+
+    def json(self, node: ast.expr) -> Any:
+        """The value of a constant expression: literals, arithmetic, `not`, joined strings, dict/list/tuple calls.
+
+        Raises `NotConstant` for anything else, for what JSON has not, and for what is too large.
+        """
+        return _as_json(_Evaluator(self._made).value(node, 0), self._shown)
+
+
+class _Budget:
+    """How many items of lists and mappings, and characters of text, there may still be."""
+
+    def __init__(self, elements: int, characters: int) -> None:
+        self.elements = elements
+        self.characters = characters
+
+    def take(self, value: Any, times: int = 1) -> None:
+        """Count a text, or a list or mapping without what is in its items. Raises `NotConstant`, counting nothing."""
+        length = len(value) * max(times, 0)
+        if length > (self.characters if isinstance(value, str) else self.elements):
+            raise NotConstant("it is too large to be shown, or the values of the cell are together")
+        if isinstance(value, str):
+            self.characters -= length
+        else:
+            self.elements -= length
 
 
 class _Evaluator:
-    def __init__(self) -> None:
+    def __init__(self, budget: _Budget) -> None:
         self.nodes = 0
+        self.budget = budget
 
     def value(self, node: ast.expr, depth: int) -> Any:
         self.nodes += 1
@@ -49,10 +76,10 @@ class _Evaluator:
             case ast.Dict(keys=keys, values=values):
                 return self._dict(keys, values, deeper)
             case ast.JoinedStr(values=parts):
-                return _bounded("".join(self._part(part, deeper) for part in parts))
+                return "".join(self._part(part, deeper) for part in parts)
             case ast.Call():
                 return self._call(node, deeper)
-        raise NotConstant(f"{_words(node)} is not a constant")
+        raise NotConstant(f"{words(node)} is not a constant")
 
     def _unary(self, op: ast.unaryop, value: Any) -> Any:
         if isinstance(op, ast.Not):
@@ -66,12 +93,13 @@ class _Evaluator:
         if isinstance(left, int | float) and isinstance(right, int | float):
             return _arithmetic(op, left, right)
         if isinstance(op, ast.Add) and type(left) is type(right) and isinstance(left, str | list | tuple):
-            return _bounded(left + right)
+            self.budget.take(left)
+            self.budget.take(right)
+            return left + right
         if isinstance(op, ast.Mult):
             sequence, times = (right, left) if isinstance(left, int) else (left, right)
             if isinstance(sequence, str | list | tuple) and isinstance(times, int):
-                if len(sequence) * max(times, 0) > MAX_LENGTH:
-                    raise NotConstant("it is too long to compute here")
+                self.budget.take(sequence, times)
                 return sequence * times
         raise NotConstant(f"{type(op).__name__} of a {type(left).__name__} and a {type(right).__name__}")
 
@@ -89,31 +117,30 @@ class _Evaluator:
         if not isinstance(part, ast.FormattedValue) or part.format_spec is not None:
             raise NotConstant("a format specification is not a constant")
         value = self.value(part.value, depth)
+        if isinstance(value, str | list | tuple | dict):
+            _as_json(value, self.budget)
         convert: Callable[[Any], str] = {ord("r"): repr, ord("a"): ascii}.get(part.conversion, str)
         return convert(value)
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in ("dict", "list", "tuple"):
-            raise NotConstant(f"{_words(node.func)}(…) is a call")
+            raise NotConstant(f"{words(node.func)}(…) is a call")
         given = [self.value(one, depth) for one in node.args]
         if len(given) > 1 or (node.keywords and name != "dict"):
             raise NotConstant(f"{name}(…) takes one value")
-        words: dict[str, Any] = {}
+        named: dict[str, Any] = {}
         for word in node.keywords:
             if word.arg is None:
                 raise NotConstant("** is not a constant")
-            words[word.arg] = self.value(word.value, depth)
-        if name != "dict":
-            return _sequence(name, given)
-        return {**_pairs(given[0] if given else {}), **words}
-
-
-def _sequence(name: str, given: list[Any]) -> Any:
-    source = given[0] if given else ()
-    if not isinstance(source, str | list | tuple | dict):
-        raise NotConstant(f"{name}(…) of a {type(source).__name__}")
-    return list(source) if name == "list" else tuple(source)
+            named[word.arg] = self.value(word.value, depth)
+        source = given[0] if given else ()
+        if not isinstance(source, str | list | tuple | dict):
+            raise NotConstant(f"{name}(…) of a {type(source).__name__}")
+        self.budget.take(source)
+        if name == "dict":
+            return {**_pairs(source), **named}
+        return list(source) if name == "list" else tuple(source)
 
 
 def _pairs(source: Any) -> dict[Any, Any]:
@@ -126,10 +153,9 @@ def _pairs(source: Any) -> dict[Any, Any]:
 
 
 def _hashable(key: Any) -> Any:
-    try:
-        hash(key)
-    except TypeError as error:
-        raise NotConstant("a dict key that cannot be one") from error
+    # Nor a tuple: hashing one takes as long as it is large, with all that is in it.
+    if isinstance(key, list | tuple | dict):
+        raise NotConstant("the keys of a JSON object are text")
     return key
 
 
@@ -164,13 +190,8 @@ def _arithmetic(op: ast.operator, left: float, right: float) -> Any:
         raise NotConstant(str(error)) from error
 
 
-def _bounded(value: Any) -> Any:
-    if len(value) > MAX_LENGTH:
-        raise NotConstant("it is too long to compute here")
-    return value
-
-
-def _words(node: ast.AST) -> str:
+def words(node: ast.AST) -> str:
+    """The source of an expression, for a note; cut where it is long."""
     try:
         text = ast.unparse(node)
     except (ValueError, RecursionError):
@@ -178,22 +199,36 @@ def _words(node: ast.AST) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def as_json(value: Any) -> Any:
-    """`value` as JSON has it, tuples as lists. Raises `NotConstant` for what JSON has not."""
-    if value is None or isinstance(value, bool | str):
+def _as_json(value: Any, budget: _Budget) -> Any:
+    """`value` as JSON has it, tuples as lists, taken from `budget`. Raises `NotConstant` for what JSON has not."""
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
-        if abs(value) >= 2**63:
+        if not -(2**63) <= value < 2**63:
             raise NotConstant("the number does not fit into 64 bits")
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
             raise NotConstant("JSON has no infinity and no NaN")
         return value
-    if isinstance(value, list | tuple):
-        return [as_json(one) for one in value]
-    if isinstance(value, dict):
-        if not all(isinstance(key, str) for key in value):
-            raise NotConstant("the keys of a JSON object are text")
-        return {key: as_json(one) for key, one in value.items()}
-    raise NotConstant(f"JSON has no {type(value).__name__}")
+    if not isinstance(value, str | list | tuple | dict):
+        raise NotConstant(f"JSON has no {type(value).__name__}")
+    budget.take(value)
+    if isinstance(value, str):
+        if not encodable(value):
+            raise NotConstant("it has half of a surrogate pair, which no file can hold")
+        return value
+    if not isinstance(value, dict):
+        return [_as_json(one, budget) for one in value]
+    if not all(isinstance(key, str) for key in value):
+        raise NotConstant("the keys of a JSON object are text")
+    return {_as_json(key, budget): _as_json(one, budget) for key, one in value.items()}
+
+
+def encodable(text: str) -> bool:
+    """False for text with half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -8,12 +8,14 @@ import json
 import keyword
 import math
 import operator
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import date, datetime, time
 from typing import Any
 
 from ....errors import Invalid
 from ....languages import PYTHON
+from .constants import encodable
 from .languages import why_not
 
 MAX_BYTES = 1_000_000
@@ -38,6 +40,7 @@ BOUNDS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("maximum", operator.le, "at most"),
     ("exclusiveMaximum", operator.lt, "less than"),
 )
+SIZES = {str: ("Length", "characters"), list: ("Items", "items"), dict: ("Properties", "entries")}
 
 
 class Wrong(Exception):
@@ -100,7 +103,8 @@ def coerce_text(schema: Mapping[str, Any], name: str, text: str) -> Any:
         try:
             return _fit(_plain(_read(properties[name], text), 0), properties[name])
         except Wrong as error:
-            why, hint = str(error), _type_hint(properties[name])
+            written = _json_hint(name, properties[name], text)
+            why, hint = str(error), f"write {written}" if written else _type_hint(properties[name])
     raise Invalid(f"{_title(f'parameters.{name}')} {why}", hint=hint, fields={f"parameters.{name}": why})
 
 
@@ -128,6 +132,16 @@ def why_unknown(name: object, properties: Mapping[str, Any], *, secret: bool = F
 def _type_hint(schema: Mapping[str, Any]) -> str:
     example = schema.get("default")
     return "" if example is None else f"the default is {json.dumps(example, ensure_ascii=False)[:200]}"
+
+
+def _json_hint(name: str, schema: Mapping[str, Any], text: str) -> str:
+    """How text, and null, are written where a parameter takes them among other values, in JSON; empty elsewhere."""
+    short = text if len(text) <= 60 else "abc"
+    meant = [one for one in (short, None) if fits(one, schema)]
+    if meant == [None] and text.strip().lower() != "none":
+        return ""
+    written = (f"{name}={json.dumps(one, ensure_ascii=False)}" for one in meant)
+    return " or ".join(f"-p {shlex.quote(one)}" for one in written)
 
 
 def _read(schema: Mapping[str, Any], text: str) -> Any:
@@ -186,10 +200,8 @@ def _plain(value: Any, depth: int) -> Any:
 
 
 def _text(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise Wrong("has half of a surrogate pair, which no file can hold") from error
+    if not encodable(value):
+        raise Wrong("has half of a surrogate pair, which no file can hold")
     return str.__str__(value)
 
 
@@ -219,12 +231,7 @@ def fits(value: Any, schema: Mapping[str, Any]) -> bool:
 
 def _fit(value: Any, schema: Mapping[str, Any]) -> Any:
     if "anyOf" in schema:
-        for one in schema["anyOf"]:
-            try:
-                return _fit(value, one)
-            except Wrong:
-                continue
-        raise Wrong(f"is {wanted(schema)}, not {_shown(value)}")
+        value = _fit_any(value, schema)
     types = types_of(schema)
     kind = _type(value)
     if types and kind not in types:
@@ -243,8 +250,17 @@ def _fit(value: Any, schema: Mapping[str, Any]) -> Any:
     return value
 
 
+def _fit_any(value: Any, schema: Mapping[str, Any]) -> Any:
+    for one in schema["anyOf"]:
+        try:
+            return _fit(value, one)
+        except Wrong:
+            continue
+    raise Wrong(f"is {wanted(schema)}, not {_shown(value)}")
+
+
 def _item(schema: Mapping[str, Any], place: int) -> Mapping[str, Any]:
-    if "prefixItems" in schema:
+    if place < len(schema.get("prefixItems", [])):
         return dict(schema["prefixItems"][place])
     items: Mapping[str, Any] = schema.get("items", {})
     return items
@@ -263,17 +279,24 @@ def _bounds(value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
             if word in schema and not inside(value, schema[word]):
                 yield f"is {words} {schema[word]}, not {_shown(value)}"
         step = schema.get("multipleOf")
-        if step and not math.isclose(value / step, round(value / step), abs_tol=1e-9):
+        if step and not _is_multiple(value, step):
             yield f"is a multiple of {step}, not {_shown(value)}"
-    if isinstance(value, str | list):
-        low, high = ("minLength", "maxLength") if isinstance(value, str) else ("minItems", "maxItems")
-        unit = "characters" if isinstance(value, str) else "items"
-        if len(value) < schema.get(low, 0):
-            yield f"has at least {schema[low]} {unit}, not {len(value)}"
-        if high in schema and len(value) > schema[high]:
-            yield f"has at most {schema[high]} {unit}, not {len(value)}"
+    if isinstance(value, str | list | dict):
+        word, unit = SIZES[type(value)]
+        if len(value) < schema.get(f"min{word}", 0):
+            yield f"has at least {schema[f'min{word}']} {unit}, not {len(value)}"
+        if len(value) > schema.get(f"max{word}", math.inf):
+            yield f"has at most {schema[f'max{word}']} {unit}, not {len(value)}"
     if isinstance(value, str):
         yield from _format(value, schema.get("format"))
+
+
+def _is_multiple(value: float, step: float) -> bool:
+    if float(value).is_integer() and float(step).is_integer():
+        return int(value) % int(step) == 0
+    quotient = value / step
+    # Value, step and quotient are each half a unit in the last place off at most: 0.3 / 0.1 is 2.9999999999999996.
+    return math.isfinite(quotient) and abs(quotient - round(quotient)) <= 4 * math.ulp(quotient)
 
 
 def _format(value: str, format: str | None) -> Iterator[str]:
@@ -298,5 +321,9 @@ def _type(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else text[:57] + "…"
+    text = ""
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        text += piece
+        if len(text) > 60:
+            return text[:57] + "…"
+    return text

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from ....errors import Invalid
 from ....models import PipelineNode, PipelineSpec
-from .yaml12 import load
+from ....yaml12 import load
 
 MAX_BYTES = 1_000_000
 HINT = "like {nodes: {prepare: {notebook: prepare.ipynb}, train: {notebook: train.ipynb, needs: [prepare]}}}"

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, update
+from sqlalchemy import insert, update
 
 from ....errors import Conflict
 from ....home import Home
 from ....models import JobState, Page, Pipeline, PipelineNodeRun, PipelineSpec, PipelineState
 from ....protocols import Clock
 from ....store import Store, tables
-from ..rows import ask_to_end, key_of, made_before, newest_first
+from ..rows import Asked, ask_to_end, made_before, newest_first
 from ..service import JobsService
 from ..submission import write_notebook
 from ..waiting import wait_for
@@ -55,16 +55,16 @@ class PipelinesService:
 
         Raises `Invalid` as `check` does, and `Conflict` where the idempotency key was used for something else.
         """
+        asked = Asked.of(spec, owner, idempotency_key)
+        table = tables.pipelines
+        with self._store.read() as connection:
+            before = made_before(connection, table, asked)
+            if before is not None:
+                return to_pipeline(before, jobs_of(connection, [before])[before["id"]])
         planned = self._plan(spec)
         nodes = [one.column() for one in planned]
-        key = key_of(owner, idempotency_key)
-        table = tables.pipelines
-
-        def same(row: RowMapping) -> bool:
-            return (row["name"], row["parameters"], _as_made(row)) == (spec.name, spec.parameters, nodes)
-
         with self._store.write() as transaction:
-            before = made_before(transaction, table, key, same)
+            before = made_before(transaction.connection, table, asked)
             if before is not None:
                 return to_pipeline(before, jobs_of(transaction.connection, [before])[before["id"]])
             inserted = transaction.connection.execute(
@@ -77,7 +77,7 @@ class PipelinesService:
                     nodes=nodes,
                     notify=[one.model_dump(mode="json") for one in spec.notify],
                     created_at=self._clock.now(),
-                    idempotency_key=key,
+                    **asked.columns,
                 )
             ).inserted_primary_key
             assert inserted is not None
@@ -169,8 +169,3 @@ class PipelinesService:
             transaction.emit("pipelines", pipeline_id)
         self._wake()
         return self.get(pipeline_id)
-
-
-def _as_made(row: RowMapping) -> list[dict[str, Any]]:
-    """The nodes as they were asked for."""
-    return [{name: value for name, value in node.items() if name != "after"} for node in row["nodes"]]

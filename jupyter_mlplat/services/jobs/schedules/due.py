@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import RowMapping, func, select, update
 
 from ....crashpoint import crashpoint
-from ....errors import MLPlatError
+from ....errors import Invalid, MLPlatError, Unavailable
 from ....home import Home
 from ....models import JobOptions, OccurrenceState, Reason, ScheduleState
 from ....protocols import Clock
@@ -19,6 +20,8 @@ from ..submission import Draft, insert_job
 from .firing import Firing, fire
 from .rows import enter, timing_of_row, when_of_row
 
+logger = logging.getLogger("jupyter_mlplat.engine")
+
 
 class DueSchedules:
     """Fires schedules; only the process that holds the engine's lease uses it."""
@@ -28,6 +31,7 @@ class DueSchedules:
         self._home = home
         self._clock = clock
         self._jobs = jobs
+        self._waiting: dict[int, str] = {}
 
     def tick(self) -> bool:
         """Fire what is due now. True while there is an active schedule."""
@@ -46,8 +50,40 @@ class DueSchedules:
                 ).scalars()
             )
         for number in due:
-            self._fire(number, now)
+            # One by one: what is wrong with a schedule is no other one's business.
+            try:
+                self._fire(number, now)
+            except Unavailable:
+                raise
+            except MLPlatError as error:
+                if self._waiting.get(number) != error.message:
+                    logger.warning("schedule %s could not be fired, and will be: %s", number, error.message)
+                self._waiting[number] = error.message
+            except Exception as error:
+                logger.exception("schedule %s cannot be fired", number)
+                self._set_aside(number, now, f"it could not be fired: {type(error).__name__}: {error}")
+            else:
+                self._waiting.pop(number, None)
         return True
+
+    def _set_aside(self, number: int, now: datetime, why: str) -> None:
+        """Skip the due instant of a schedule that no code of ours can fire; pause one that has no next one either."""
+        table = tables.schedules
+        with self._store.write() as transaction:
+            row = first(transaction.connection, select(table).where(table.c.id == number, table.c.next_at <= now))
+            if row is None:
+                return
+            enter(transaction, number, row["next_at"], OccurrenceState.SKIPPED, why, None, now)
+            try:
+                next_at, state = timing_of_row(row).next_after(row["next_at"]), ScheduleState.ACTIVE
+            except Exception:  # noqa: BLE001 - as broken as the rest of it
+                next_at, state = row["next_at"], ScheduleState.PAUSED
+            if next_at is None:
+                state = ScheduleState.ENDED
+            transaction.connection.execute(
+                update(table).where(table.c.id == number).values(next_at=next_at, state=state.value)
+            )
+            transaction.emit("schedules", str(number))
 
     def _fire(self, number: int, now: datetime) -> None:
         """Decide the due instants of one schedule: their rows, their jobs and its next instant, all or nothing."""
@@ -61,7 +97,10 @@ class DueSchedules:
             )
             if row is None:
                 return  # somebody else was first
-            when = timing_of_row(row)
+            try:
+                when = timing_of_row(row)
+            except Invalid as error:
+                raise ValueError(error.message) from error  # no waiting helps
             firings = fire(when, when_of_row(row), row["next_at"], now)
             for firing in firings:
                 self._decide(transaction, row, firing, now)

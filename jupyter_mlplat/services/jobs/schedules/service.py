@@ -19,7 +19,7 @@ from ....store import Store, Transaction, tables
 from ..notebookfile import code_lines, read_notebook
 from ..notices.targets import kept
 from ..parameters import schema, validate
-from ..rows import SUBMITTED, key_of, made_before, newest_first
+from ..rows import SUBMITTED, Asked, made_before, newest_first
 from ..service import JobsService
 from ..submission import OWN, Draft, content_hash, insert_job, write_notebook
 from .due import draft_of
@@ -64,19 +64,18 @@ class SchedulesService:
         Raises `Invalid` for a notebook, a parameter or a timing that cannot be used, and for one that has no
         instant left; `Conflict` where the idempotency key was used for something else.
         """
+        asked = Asked.of(spec, owner, idempotency_key)
+        table = tables.schedules
+        with self._store.read() as connection:
+            before = made_before(connection, table, asked)
+            if before is not None:
+                return self._shown(connection, before)
         draft = self.check(spec, owner=owner)
         when = when_of(spec)
         now = self._clock.now()
         next_at = timing_of(when, now).next_after(now)
-        key = key_of(owner, idempotency_key)
-        table = tables.schedules
         with self._store.write() as transaction:
-            before = made_before(
-                transaction,
-                table,
-                key,
-                lambda row: (row["notebook"], row["job"]["parameters"]) == (str(draft.path), dict(draft.parameters)),
-            )
+            before = made_before(transaction.connection, table, asked)
             if before is not None:
                 return self._shown(transaction.connection, before)
             inserted = transaction.connection.execute(
@@ -94,7 +93,7 @@ class SchedulesService:
                     next_at=next_at,
                     created_at=now,
                     updated_at=now,
-                    idempotency_key=key,
+                    **asked.columns,
                 )
             ).inserted_primary_key
             assert inserted is not None

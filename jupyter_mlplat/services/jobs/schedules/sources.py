@@ -44,8 +44,8 @@ def apply_folder(schedules: SchedulesService, folder: Path, *, owner: str, check
     existing = _existing(schedules, folder, owner)
     plan: list[tuple[ScheduleAction, ScheduleSpec | None]] = []
     for path in sorted(folder.rglob("*.ipynb")):
-        if ".ipynb_checkpoints" in path.parts:
-            continue
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue  # checkpoints, and what editors leave
         found = existing.pop(str(path), [])
         try:
             spec = _wanted(path)

@@ -14,7 +14,7 @@ from ....models import JobSpec, JobState, Page, Sweep, SweepSpec, SweepState
 from ....protocols import Clock
 from ....store import Store, tables
 from ..parameters import schema, validate
-from ..rows import SUBMITTED, ask_to_end, key_of, made_before, newest_first
+from ..rows import SUBMITTED, Asked, ask_to_end, made_before, newest_first
 from ..service import JobsService
 from ..submission import OWN, write_notebook
 from ..waiting import wait_for
@@ -41,6 +41,12 @@ class SweepsService:
         Raises `Invalid` for a notebook, a parameter, a space or a number of points that cannot be used,
         `Conflict` where the idempotency key was used for something else.
         """
+        asked = Asked.of(spec, owner, idempotency_key)
+        table = tables.sweeps
+        with self._store.read() as connection:
+            before = made_before(connection, table, asked)
+            if before is not None:
+                return to_sweep(connection, before)
         fixed = JobSpec(
             notebook=spec.notebook,
             name=spec.name,
@@ -54,15 +60,8 @@ class SweepsService:
         for point in points or [{}]:
             validate(known, {**spec.parameters, **point}, secrets=secrets)
         trials = len(points) or spec.trials or 0
-        key = key_of(owner, idempotency_key)
-        table = tables.sweeps
         with self._store.write() as transaction:
-            before = made_before(
-                transaction,
-                table,
-                key,
-                lambda row: (row["notebook"], row["space"]) == (str(draft.path), space_column(spec)),
-            )
+            before = made_before(transaction.connection, table, asked)
             if before is not None:
                 return to_sweep(transaction.connection, before)
             inserted = transaction.connection.execute(
@@ -81,7 +80,7 @@ class SweepsService:
                     parallel=spec.parallel,
                     seed=spec.seed,
                     created_at=self._clock.now(),
-                    idempotency_key=key,
+                    **asked.columns,
                 )
             ).inserted_primary_key
             assert inserted is not None

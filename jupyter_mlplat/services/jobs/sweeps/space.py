@@ -37,6 +37,12 @@ def check_space(space: Space, schema: Mapping[str, Any], *, grid: bool) -> None:
                 )
             if known[name].get("type") not in ("integer", "number"):
                 raise Invalid(f"{name} is no number", hint="list its values", fields={field: "a range"})
+            if known[name].get("type") == "integer" and math.ceil(values.low) > math.floor(values.high):
+                raise Invalid(
+                    f"{name} is a whole number, and there is none from {values.low:g} to {values.high:g}",
+                    hint="widen the range",
+                    fields={field: "no whole number in it"},
+                )
         elif not values:
             raise Invalid(f"{name} has no values", hint="give at least one", fields={field: "empty"})
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from ....errors import Invalid
+from .errors import Invalid
 
 MOST_VALUES = 100_000
 
@@ -55,8 +55,8 @@ for _kind, (_pattern, _first) in WORDS.items():
 _Loader.add_constructor(f"{PREFIX}int", _Loader.construct_whole_number)
 
 
-def load(text: str, source: str) -> Any:
-    """The value of a YAML document. Raises `Invalid`, with the line, for what is none; `source` is how it is called."""
+def load(text: str, what: str) -> Any:
+    """The value of a YAML document. Raises `Invalid`, with the line, for what is none; `what` is how it is called."""
     try:
         value = yaml.load(text, Loader=_Loader)  # a SafeLoader
         _check(value)
@@ -67,9 +67,7 @@ def load(text: str, source: str) -> Any:
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
         if isinstance(error, RecursionError):
             problem = "it is nested too deeply"
-        raise Invalid(
-            f"the pipeline file {source}{where}: {problem}", hint="mend it there", fields={"file": str(problem)}
-        ) from None
+        raise Invalid(f"{what}{where}: {problem}", hint="mend it there", fields={"file": str(problem)}) from None
 
 
 def _check(value: Any) -> None:
