@@ -162,7 +162,7 @@ def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program = "from jupyter_mlplat.platform import Platform; Platform().runs.client()"
     environment = {name: value for name, value in os.environ.items() if name not in _UNSET}
     environment["MLPLAT_HOME"] = str(root)
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=170)
     return root / "mlflow.db"
 
 

@@ -47,7 +47,10 @@ def size(text: str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
     if found is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size; write 16G, 500M or bytes")
-    return int(float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " "))
+    amount = float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")
+    if amount >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is more than there is anywhere")
+    return int(amount)
 
 
 def count(text: str) -> int:

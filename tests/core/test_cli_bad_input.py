@@ -163,6 +163,14 @@ def test_a_missing_parameter_file(refused: Refused, notebook: Path, tmp_path: Pa
     assert error["fields"] == {"file": "does not exist"}
 
 
+@pytest.mark.parametrize("option", ["--memory", "--timeout", "--deadline", "--retries", "--priority"])
+@pytest.mark.parametrize("value", ["9" * 400, "9" * 5000, "1e400", "-1001", "nan"])
+def test_a_number_that_is_none_of_this_world(refused: Refused, notebook: Path, option: str, value: str) -> None:
+    status, error = refused("jobs", "run", notebook, f"{option}={value}")
+    assert status == 2
+    assert option.lstrip("-") in error["fields"]
+
+
 def test_a_name_with_a_line_end(refused: Refused, notebook: Path) -> None:
     status, error = refused("jobs", "run", notebook, "--name", "two\nlines")
     assert status == 2
