@@ -180,6 +180,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
                 "--ServerApp.port_retries=0",
                 f"--ServerApp.root_dir={root}",
                 "--LabApp.expose_app_in_browser=True",
+                # Else each page starts Node.js to see whether JupyterLab itself wants to be built.
+                "--ServerApp.tornado_settings={'page_config_data': {'buildCheck': False, 'buildAvailable': False}}",
             ],
             cwd=root,
             env=environment,
