@@ -41,7 +41,7 @@ def read_pipeline(path: Path) -> PipelineSpec:
         raise _no_file(path, (error.strerror if isinstance(error, OSError) else None) or "is not UTF-8 text") from None
     if len(data) > MAX_BYTES:
         raise _no_file(path, f"is larger than {MAX_BYTES} bytes")
-    value = load(text, str(path))
+    value = load(text, f"the pipeline file {path}")
     if not isinstance(value, dict):
         raise _no_file(path, "is no mapping")
     return to_spec({"name": path.stem[:200], **value}, path.parent)
