@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, Field, JsonValue
 
-from .base import LONGEST, Model, Slug
+from .base import Model, Slug
 
 
 class FeatureField(Model):
@@ -22,7 +22,7 @@ class FeatureViewSpec(Model):
     entities: list[str] = Field(min_length=1, description="columns that identify a row's entity")
     timestamp: str = Field(min_length=1, description="column with the event time")
     features: list[str] = Field(default_factory=list, description="columns to serve; all others of the source if empty")
-    ttl: float | None = Field(None, gt=0, le=LONGEST, description="seconds after which a value is too old to use")
+    ttl: float | None = Field(None, gt=0, description="seconds after which a value is too old to use")
     description: str = ""
 
 
