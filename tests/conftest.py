@@ -256,7 +256,7 @@ class PostgreSQL:
     def database(self, *, like: str = "template1") -> Iterator[str]:
         """The URL of a new database, a copy of another one; dropped afterwards."""
         name = f"test_{secrets.token_hex(6)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         yield self.url(name)
         self.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
