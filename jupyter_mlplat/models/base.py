@@ -36,10 +36,10 @@ def wrong_fields(error: ValidationError, given: object) -> dict[str, str]:
     for one in error.errors(include_url=False, include_context=False, include_input=False):
         path: list[str] = []
         value = given
-        for part in one["loc"]:
+        for at, part in enumerate(one["loc"], 1):
             inside = value if isinstance(value, Mapping) else dict(enumerate(value)) if isinstance(value, list) else {}
-            if part not in inside and one["type"] != "missing":
-                break
+            if part not in inside and not (one["type"] == "missing" and at == len(one["loc"])):
+                continue  # the name of a branch
             path.append(str(part))
             value = inside.get(part)
         found.setdefault(".".join(path) or "body", str(one["msg"]))

@@ -332,6 +332,7 @@ leases = Table(
     Column("ended_at", UTCDateTime),
     Column("reason", String(32)),
     Column("idempotency_key", String(300)),
+    Column("request", String(64)),
     Index("ix_leases_idempotency_key", "idempotency_key", unique=True),
     Index("ix_leases_queue", "host", "state", "place"),
     Index("ix_leases_owner_ended", "owner", "ended_at"),

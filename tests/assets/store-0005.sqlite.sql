@@ -137,11 +137,11 @@ CREATE TABLE leases (
 	owner VARCHAR(200) NOT NULL, 
 	devices JSON NOT NULL, 
 	created_at DATETIME NOT NULL
-, host VARCHAR(255) DEFAULT '' NOT NULL, kind VARCHAR(16) DEFAULT 'process' NOT NULL, label VARCHAR(200) DEFAULT '' NOT NULL, boot VARCHAR(320), pid INTEGER, pid_started FLOAT, count INTEGER DEFAULT '1' NOT NULL, gpu_type VARCHAR(100), memory BIGINT, wanted JSON, shared BOOLEAN DEFAULT 0 NOT NULL, priority INTEGER DEFAULT '0' NOT NULL, place FLOAT DEFAULT '0' NOT NULL, load FLOAT DEFAULT '0' NOT NULL, cause TEXT, held_up TEXT, seconds FLOAT, granted_at DATETIME, ends_at DATETIME, ended_at DATETIME, reason VARCHAR(32), idempotency_key VARCHAR(300));
-INSERT INTO "leases" VALUES(1,'granted','ana','["GPU-1"]','2026-03-29 01:29:59.123456','gpu-host','kernel','träin''s.ipynb','gpu-host:boot',4242,1.5,1,'A100',34359738368,NULL,0,0,0.0,0.0,NULL,NULL,NULL,'2026-03-29 01:30:59.123456',NULL,NULL,NULL,NULL);
-INSERT INTO "leases" VALUES(2,'granted','ana','["GPU-2"]','2026-03-29 01:29:59.123456','gpu-host','process','',NULL,NULL,NULL,1,NULL,21474836480,NULL,1,0,0.0,0.0,NULL,NULL,3600.0,'2026-03-29 01:30:59.123456','2026-03-29 02:30:59.123456',NULL,NULL,'ana:1');
-INSERT INTO "leases" VALUES(3,'queued','ana','[]','2026-03-29 01:29:59.123456','gpu-host','process','',NULL,NULL,NULL,2,NULL,NULL,'["GPU-1", "GPU-2"]',0,5,0.5,2.25,'request 4 of ben came before it: priority 6','ana has 2 of the 2 …',NULL,NULL,NULL,NULL,NULL,NULL);
-INSERT INTO "leases" VALUES(4,'expired','ana','["GPU-1"]','2026-03-29 01:29:59.123456','gpu-host','process','',NULL,NULL,NULL,1,NULL,NULL,NULL,0,0,0.0,0.0,NULL,NULL,NULL,'2026-03-29 01:04:59.123456',NULL,'2026-03-29 01:05:59.123456','owner_gone',NULL);
+, host VARCHAR(255) DEFAULT '' NOT NULL, kind VARCHAR(16) DEFAULT 'process' NOT NULL, label VARCHAR(200) DEFAULT '' NOT NULL, boot VARCHAR(320), pid INTEGER, pid_started FLOAT, count INTEGER DEFAULT '1' NOT NULL, gpu_type VARCHAR(100), memory BIGINT, wanted JSON, shared BOOLEAN DEFAULT 0 NOT NULL, priority INTEGER DEFAULT '0' NOT NULL, place FLOAT DEFAULT '0' NOT NULL, load FLOAT DEFAULT '0' NOT NULL, cause TEXT, held_up TEXT, seconds FLOAT, granted_at DATETIME, ends_at DATETIME, ended_at DATETIME, reason VARCHAR(32), idempotency_key VARCHAR(300), request VARCHAR(64));
+INSERT INTO "leases" VALUES(1,'granted','ana','["GPU-1"]','2026-03-29 01:29:59.123456','gpu-host','kernel','träin''s.ipynb','gpu-host:boot',4242,1.5,1,'A100',34359738368,NULL,0,0,0.0,0.0,NULL,NULL,NULL,'2026-03-29 01:30:59.123456',NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "leases" VALUES(2,'granted','ana','["GPU-2"]','2026-03-29 01:29:59.123456','gpu-host','process','',NULL,NULL,NULL,1,NULL,21474836480,NULL,1,0,0.0,0.0,NULL,NULL,3600.0,'2026-03-29 01:30:59.123456','2026-03-29 02:30:59.123456',NULL,NULL,'ana:1',NULL);
+INSERT INTO "leases" VALUES(3,'queued','ana','[]','2026-03-29 01:29:59.123456','gpu-host','process','',NULL,NULL,NULL,2,NULL,NULL,'["GPU-1", "GPU-2"]',0,5,0.5,2.25,'request 4 of ben came before it: priority 6','ana has 2 of the 2 …',NULL,NULL,NULL,NULL,NULL,NULL,NULL);
+INSERT INTO "leases" VALUES(4,'expired','ana','["GPU-1"]','2026-03-29 01:29:59.123456','gpu-host','process','',NULL,NULL,NULL,1,NULL,NULL,NULL,0,0,0.0,0.0,NULL,NULL,NULL,'2026-03-29 01:04:59.123456',NULL,'2026-03-29 01:05:59.123456','owner_gone',NULL,NULL);
 CREATE TABLE notices (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	noun VARCHAR(16) NOT NULL, 
@@ -176,7 +176,7 @@ CREATE TABLE outbox (
 	"key" VARCHAR(250) NOT NULL, 
 	at DATETIME NOT NULL
 );
-INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 15:52:31.159737');
+INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 17:13:16.098095');
 CREATE TABLE pipelines (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	name VARCHAR(200) NOT NULL, 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from pydantic import ValidationError
 from sqlalchemy import update
 
 from jupyter_mlplat.errors import Conflict, Invalid, NotFound
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.models import Sweep, SweepSpec
+from jupyter_mlplat.models import Sweep, SweepSpec, wrong_fields
 from jupyter_mlplat.services.jobs import JobQueue, JobsService, RunningSweeps, SweepsService
 from jupyter_mlplat.store import Store, tables
 
@@ -228,3 +230,20 @@ def test_the_same_key_makes_one_sweep(sweeps: SweepsService, jobs: JobsService, 
     assert len(jobs.list().items) == 2
     with pytest.raises(Conflict):
         sweeps.create(SweepSpec(notebook=train, space={"lr": [3]}), owner="ada", idempotency_key="k")
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"space": {"b": {"low": 1}}}, ["notebook", "space.b.high"]),
+        ({"notebook": "a", "space": {"b": {"low": 1, "high": float("nan")}}}, ["space.b.high"]),
+        ({"notebook": "a", "space": {}, "parameters": {"a": float("nan")}}, ["parameters.a"]),
+        ({"notebook": "a", "space": {"b": [1]}, "nope": 1}, ["nope"]),
+    ],
+)
+def test_what_is_wrong_is_named_as_it_was_written(given: dict[str, Any], wrong: list[str]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SweepSpec.model_validate(given)
+    named = wrong_fields(refused.value, given)
+    assert set(wrong) <= set(named)
+    assert all(re.fullmatch(r"[\w.]+", name) for name in named)

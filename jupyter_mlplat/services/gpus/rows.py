@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select
 
-from ...errors import Invalid, NotFound
 from ...models import Lease, LeaseState
 from ...store import tables
+from ..rows import number_of, unknown
 from .queue import PATIENCE, Device, Rank, Request
 
 WAITING = LeaseState.QUEUED.value
@@ -18,24 +18,6 @@ HELD = LeaseState.GRANTED.value
 LIVE = (WAITING, HELD)
 FAIR = timedelta(hours=24)
 """Fair share looks back so far."""
-
-
-def number_of(lease_id: str) -> int:
-    """The row's number behind an id. Raises `NotFound` for anything that never was an id."""
-    if not (lease_id.isascii() and lease_id.isdigit() and len(lease_id) < 18):
-        raise NotFound(f"no lease has the id {lease_id[:80]!r}", hint="see them: jupyter mlplat gpus leases")
-    return int(lease_id)
-
-
-def cursor_of(after: str) -> int:
-    """The row's number behind the `next` of a page. Raises `Invalid` for anything that never was one."""
-    if not (after.isascii() and after.isdigit() and len(after) < 18):
-        raise Invalid(
-            "after is no cursor of this list",
-            hint="pass the `next` of the page before",
-            fields={"after": "not a cursor"},
-        )
-    return int(after)
 
 
 _LEASES = tables.leases.c
@@ -74,9 +56,9 @@ _LIVE = select(_LEASES.id, _LEASES.boot, _LEASES.pid, _LEASES.pid_started, _LEAS
 
 def find(connection: Connection, lease_id: str) -> RowMapping:
     """The row of a lease. Raises `NotFound`."""
-    row = connection.execute(_FIND, {"number": number_of(lease_id)}).mappings().first()
+    row = connection.execute(_FIND, {"number": number_of(lease_id, "lease")}).mappings().first()
     if row is None:
-        raise NotFound(f"no lease has the id {lease_id!r}", hint="see them: jupyter mlplat gpus leases")
+        raise unknown(lease_id, "lease")
     return row
 
 

@@ -8,20 +8,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, select
+from sqlalchemy import Connection, select
 
-from ...errors import Conflict, Invalid, Unavailable
+from ...errors import Invalid, Unavailable
 from ...models import GPU, GPUs, HolderKind, Lease, LeaseRequest, LeaseState, Page
 from ...processes import start_time
 from ...protocols import Clock, GPUSource
 from ...store import Store, tables
+from ..rows import Asked, cursor_of, made_before
 from .ledger import Ledger, device_of
 from .queue import Request
 from .quotas import Quotas
 from .rows import (
     LIVE,
     WAITING,
-    cursor_of,
     expected_starts,
     find,
     held_on,
@@ -159,26 +159,22 @@ class GPUsService:
                     hint="give the pid of a process that runs here",
                     fields={"pid": "no such process"},
                 )
-        key = f"{owner}:{idempotency_key}" if idempotency_key else None
-        asked = {
+        asked = Asked.of(request, owner, idempotency_key)
+        values = {
             "owner": owner, "host": self.host, "kind": kind.value, "label": request.label or "",
             "boot": self._ledger.boot if started is not None else None, "pid": request.pid, "pid_started": started,
             "count": request.count, "gpu_type": request.gpu_type, "memory": request.memory,
             "wanted": request.devices, "shared": request.shared, "priority": request.priority,
-            "seconds": request.seconds or (UNWATCHED_S if started is None else None),
+            "seconds": request.seconds or (UNWATCHED_S if started is None else None), **asked.columns,
         }  # fmt: skip
         with self._store.write() as transaction:
             connection = transaction.connection
             devices = self._ledger.lock(transaction, found)
-            if key is not None and (before := _made_by(connection, key)) is not None:
-                if any(before[name] != value for name, value in asked.items()):
-                    raise Conflict(
-                        f"the idempotency key was used for lease {before['id']}, which is another request",
-                        hint="use a new key for a new request",
-                    )
+            before = made_before(connection, tables.leases, asked)
+            if before is not None:
                 number = int(before["id"])
             else:
-                number = self._ledger.enter(transaction, {**asked, "idempotency_key": key})
+                number = self._ledger.enter(transaction, values)
                 granted = self._ledger.settle(transaction, found, devices)
                 transaction.emit("gpus", *map(str, {number, *granted}))
             row = find(connection, str(number))
@@ -282,25 +278,12 @@ class GPUsService:
         suitable = [one for one in found if asked.suits(device_of(one))]
         if len(suitable) >= request.count:
             return
-        field = (
-            "devices"
-            if request.devices
-            else "gpu_type"
-            if request.gpu_type
-            else "memory"
-            if request.memory
-            else "count"
-        )
+        field = next((name for name in ("devices", "gpu_type", "memory") if getattr(request, name)), "count")
         raise Invalid(
             f"this host cannot give {_in_words(request)}",
             hint=f"it has {_inventory(found)}",
             fields={field: f"{len(suitable)} of {len(found)} devices are that"},
         )
-
-
-def _made_by(connection: Connection, key: str) -> RowMapping | None:
-    table = tables.leases
-    return connection.execute(select(table).where(table.c.idempotency_key == key)).mappings().first()
 
 
 def _with_leases(gpu: GPU, leases: Sequence[Lease]) -> GPU:

@@ -15,8 +15,9 @@ from ...attempts import ENVIRONMENT
 from ...errors import MLPlatError
 from ...models import Cell, CellTiming, Difference, JobChanges, JobState, RunDetail
 from ...store import Store, tables
+from ..rows import first
 from .notebookfile import code_lines, read_notebook
-from .rows import SUBMITTED, attempt_folder, cells_of, find, first
+from .rows import SUBMITTED, attempt_folder, cells_of, find
 
 
 class Changes:

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, fu
 from ...models import CellState, JobState, Reason
 from ...protocols import Clock, Report
 from ...store import Store, Transaction, tables
+from ..rows import first
 from .claim import Claim, parse_key
 from .notices import job_ended
-from .rows import LIVING, ask_to_end, first, sources_of
+from .rows import LIVING, ask_to_end, sources_of
 from .verdict import judge
 
 DONE = (CellState.OK.value, CellState.SKIPPED.value)

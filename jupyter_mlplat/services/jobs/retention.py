@@ -21,8 +21,9 @@ from ...errors import Conflict
 from ...models import JobState, Pruned, PruneRequest
 from ...protocols import Clock
 from ...store import Store, tables
+from ..rows import number_of
 from .notices.ledger import forget
-from .rows import find, number_of, refuse_while_needed
+from .rows import find, refuse_while_needed
 
 ENDED = tuple(state.value for state in JobState if state.ended)
 BATCH = 100

@@ -17,6 +17,7 @@ from ...home import Home
 from ...models import Job, JobLog, JobOptions, JobSpec, JobState, Page, Pruned, PruneRequest
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
+from ..rows import Asked, made_before, newest_first, number_of
 from .line import Place, places
 from .notebookfile import read_notebook
 from .notices import Channels, forget, notices_of
@@ -27,15 +28,11 @@ from .retention import Retention
 from .rows import (
     LIVING,
     SUBMITTED,
-    Asked,
     ask_to_end,
     attempt_folder,
     attempts_of,
     cells_of,
     find,
-    made_before,
-    newest_first,
-    number_of,
     refuse_while_needed,
     to_job,
 )

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from ....models import Pipeline, PipelineNodeRun, PipelineState
 from ....store import Transaction, tables
-from ..rows import find_in
+from ...rows import find_in
 
 WAITING = "waiting"
 SHOWN = ("id", "pipeline_id", "node", "state", "message", "started_at", "ended_at")

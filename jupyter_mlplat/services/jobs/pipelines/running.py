@@ -15,8 +15,9 @@ from ....home import Home
 from ....models import JobOptions, JobState, PipelineState, Reason
 from ....protocols import Clock
 from ....store import Store, tables
+from ...rows import first
 from ..notices import pipeline_ended
-from ..rows import closed_jobs, first
+from ..rows import closed_jobs
 from ..service import JobsService
 from ..submission import Draft, insert_job
 from .graph import BAD, why_skipped

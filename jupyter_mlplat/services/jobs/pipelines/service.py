@@ -14,7 +14,8 @@ from ....home import Home
 from ....models import JobState, Page, Pipeline, PipelineNodeRun, PipelineSpec, PipelineState
 from ....protocols import Clock
 from ....store import Store, tables
-from ..rows import Asked, ask_to_end, made_before, newest_first
+from ...rows import Asked, made_before, newest_first
+from ..rows import ask_to_end
 from ..service import JobsService
 from ..submission import write_notebook
 from ..waiting import wait_for

@@ -14,7 +14,8 @@ from ....home import Home
 from ....models import JobOptions, OccurrenceState, Reason, ScheduleState
 from ....protocols import Clock
 from ....store import Store, Transaction, tables
-from ..rows import SUBMITTED, ask_to_end, first
+from ...rows import first
+from ..rows import SUBMITTED, ask_to_end
 from ..service import JobsService
 from ..submission import Draft, insert_job
 from .firing import Firing, fire

@@ -18,8 +18,8 @@ from ....models import (
     When,
 )
 from ....store import Transaction, tables
+from ...rows import find_in, no_cursor
 from ..notices import shown_options
-from ..rows import find_in, no_cursor
 from ..submission import Draft
 from .timing import Timing, timing
 

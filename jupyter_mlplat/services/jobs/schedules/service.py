@@ -16,10 +16,11 @@ from ....home import Home
 from ....models import FireTime, Job, Occurrence, Page, Schedule, ScheduleChange, ScheduleSpec, ScheduleState, When
 from ....protocols import Clock
 from ....store import Store, Transaction, tables
+from ...rows import Asked, made_before, newest_first
 from ..notebookfile import code_lines, read_notebook
 from ..notices.targets import kept
 from ..parameters import schema, validate
-from ..rows import SUBMITTED, Asked, made_before, newest_first
+from ..rows import SUBMITTED
 from ..service import JobsService
 from ..submission import OWN, Draft, content_hash, insert_job, write_notebook
 from .due import draft_of

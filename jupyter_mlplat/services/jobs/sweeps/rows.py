@@ -10,8 +10,8 @@ from sqlalchemy import Connection, RowMapping, select
 
 from ....models import JobOptions, JobState, Span, Sweep, SweepPoint, SweepSpec
 from ....store import tables
+from ...rows import find_in
 from ..notices import shown_options
-from ..rows import find_in
 
 
 def find(connection: Connection, sweep_id: str) -> RowMapping:

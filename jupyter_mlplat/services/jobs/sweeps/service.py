@@ -13,8 +13,9 @@ from ....home import Home
 from ....models import JobSpec, JobState, Page, Sweep, SweepSpec, SweepState
 from ....protocols import Clock
 from ....store import Store, tables
+from ...rows import Asked, made_before, newest_first
 from ..parameters import schema, validate
-from ..rows import SUBMITTED, Asked, ask_to_end, made_before, newest_first
+from ..rows import SUBMITTED, ask_to_end
 from ..service import JobsService
 from ..submission import OWN, write_notebook
 from ..waiting import wait_for

@@ -41,7 +41,7 @@ def upgrade() -> None:
         "jobs",
         sa.Column("request", sa.String(length=64), nullable=True, comment="SHA-256 of what was asked for with the key"),
     )
-    for table in ("schedules", "sweeps", "pipelines"):
+    for table in ("schedules", "sweeps", "pipelines", "leases"):
         op.add_column(table, sa.Column("request", sa.String(length=64), nullable=True))
     op.drop_index("ix_leases_state", table_name="leases")
     op.create_index("ix_leases_state", "leases", ["state", "id"], unique=False)
