@@ -731,3 +731,195 @@ def test_a_missing_file_and_a_directory_are_refused(tmp_path: Path) -> None:
             read_notebook(path)
         assert error.value.exit_code == 2
         assert error.value.status == 422
+
+
+# --- classes of the notebook as types ---------------------------------------------------------------
+
+FOREST = """
+from enum import Enum, auto
+
+class Colour(str, Enum):
+    RED = "red"
+    BLUE = "blue"
+
+class Level(Enum):
+    LOW = auto()
+    HIGH = auto()
+"""
+RECORDS = """
+@dataclass(frozen=True)
+class Optimiser:
+    'How to go down.'
+    rate: float = 0.1  # per step
+    kind: Literal["sgd", "adam"] = "sgd"
+    count: ClassVar[int] = 0
+    made: int = field(init=False, default=0)
+
+class Base(BaseModel):
+    model_config = {"extra": "forbid"}
+    seed: int = 1
+    _private: int = 2
+
+class Model(Base):
+    name: str
+    depth: int = Field(3, ge=1, le=20, description="of the trees")
+    colour: Colour = Colour.RED
+    optimiser: Optimiser = Field(default_factory=Optimiser)
+    tags: list[str] = Field(default_factory=list)
+
+class Window(TypedDict, total=False):
+    start: Required[date]
+    days: int
+"""
+
+
+def read_after(before: str, source: str) -> dict[str, Any]:
+    markdown = cell("class Model: a heading", kind="markdown")
+    return schema(notebook(markdown, cell(before), cell("!ls\nthis is no Python"), cell(source, "parameters")))
+
+
+def test_a_record_is_a_mapping_with_its_fields() -> None:
+    document = read_after(FOREST, RECORDS + "model: Model = Model(name='a', optimiser=Optimiser(0.5))  # which")
+    model = document["properties"]["model"]
+    assert list(model["properties"]) == ["seed", "name", "depth", "colour", "optimiser", "tags"]
+    assert model["required"] == ["name"]
+    assert model["additionalProperties"] is False
+    assert model["description"] == "which"
+    assert model["properties"]["depth"] == {
+        "type": "integer", "minimum": 1, "maximum": 20, "description": "of the trees", "default": 3
+    }  # fmt: skip
+    assert model["properties"]["colour"] == {"type": "string", "enum": ["red", "blue"], "default": "red"}
+    assert model["properties"]["tags"] == {"type": "array", "items": {"type": "string"}, "default": []}
+    optimiser = model["properties"]["optimiser"]
+    assert optimiser["description"] == "How to go down."
+    assert list(optimiser["properties"]) == ["rate", "kind"]
+    assert optimiser["properties"]["rate"] == {"type": "number", "default": 0.1, "description": "per step"}
+    assert optimiser["default"] == {"rate": 0.1, "kind": "sgd"}
+    assert model["default"] == {
+        "seed": 1, "name": "a", "depth": 3, "colour": "red",
+        "optimiser": {"rate": 0.5, "kind": "sgd"}, "tags": [],
+    }  # fmt: skip
+    assert notes(document) == "model: its value comes as a mapping: Model(**model) makes a Model of it"
+
+
+def test_an_enumeration_takes_the_values_of_its_members() -> None:
+    document = read_after(
+        FOREST, "a: Colour = Colour.BLUE\nb: Level = Level.HIGH.value\nc: Colour | None = Colour('red')"
+    )
+    assert document["properties"] == {
+        "a": {"type": "string", "enum": ["red", "blue"], "default": "blue"},
+        "b": {"type": "integer", "enum": [1, 2], "default": 2},
+        "c": {"type": ["string", "null"], "enum": ["red", "blue", None], "default": "red"},
+    }
+    assert notes(document) == ""
+    with pytest.raises(Invalid, match='parameter a is one of "red", "blue", not "RED"'):
+        validate(document, {"a": "RED"})
+
+
+def test_a_typed_mapping_says_which_of_its_keys_it_needs() -> None:
+    document = read(RECORDS + "window: Window")
+    window = document["properties"]["window"]
+    assert window["required"] == ["start"]
+    assert window["properties"] == {"start": {"type": "string", "format": "date"}, "days": {"type": "integer"}}
+    assert document["required"] == ["window"]
+    assert notes(document) == ""
+    assert validate(document, {"window": {"start": "2026-11-21"}}) == {"window": {"start": "2026-11-21"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({}, "parameter model has no 'name', which it needs"),
+        ({"name": "a", "deep": 1}, "parameter model has no field 'deep': did you mean 'depth'?"),
+        ({"name": "a", "zzz": 1}, "parameter model has no field 'zzz': seed, name, depth, colour, optimiser, tags"),
+        ({"name": "a", "depth": 21}, "parameter model has a wrong value of 'depth': it is at most 20, not 21"),
+        ({"name": "a", "colour": "green"}, 'has a wrong value of \'colour\': it is one of "red", "blue", not "green"'),
+        ({"name": "a", "optimiser": {"rate": "b"}}, "wrong value of 'optimiser': it has a wrong value of 'rate'"),
+        ("a", 'parameter model is a mapping, not "a"'),
+    ],
+)
+def test_a_value_that_does_not_fit_its_record_is_refused(value: Any, why: str) -> None:
+    document = read_after(FOREST, RECORDS + "model: Model")
+    with pytest.raises(Invalid) as caught:
+        validate(document, {"model": value})
+    assert why in str(caught.value)
+    assert list(caught.value.fields) == ["parameters.model"]
+
+
+def test_numbers_inside_a_record_become_what_its_fields_are() -> None:
+    document = read_after(FOREST, RECORDS + "model: Model = make()")
+    made = validate(document, {"model": {"name": "a", "optimiser": {"rate": 1}}})
+    assert type(made["model"]["optimiser"]["rate"]) is float
+    assert made == {"model": {"name": "a", "optimiser": {"rate": 1.0}}}
+    assert coerce_text(document, "model", '{"name": "b"}') == {"name": "b"}
+    assert "default" not in document["properties"]["model"]
+    assert "no default is shown: make(…) is a call" in notes(document)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class Login(BaseModel):\n    user: str = 'me'\n    key: SecretStr = 'hush'\nx: Login = Login()",
+        "@dataclass\nclass Login:\n    user: str\n    password: str = 'hush'\nx: Login = Login('me')",
+        "@dataclass\nclass Login:\n    password: str = 'hush'\n@dataclass\nclass Both:\n    a: list[Login]\n"
+        "x: Both | None = Both([Login()])",
+    ],
+)
+def test_a_record_with_a_secret_is_one(source: str) -> None:
+    document = read(source)
+    assert document["properties"] == {"x": {"type": "string", "format": "password", "writeOnly": True}}
+    assert "hush" not in json.dumps(document)
+    assert "a secret" in notes(document)
+
+
+@pytest.mark.parametrize(
+    ("source", "note"),
+    [
+        ("class Node(BaseModel):\n    inner: list['Node'] = []\nx: Node = Node()", "Node holds itself"),
+        ("class A(BaseModel):\n    b: 'B'\nclass B(BaseModel):\n    a: A\nx: A", "A holds itself"),
+        ("class A(A):\n    b: int\nx: A", "A is not understood"),
+        ("class A(B): pass\nclass B(A): pass\nx: A", "A is not understood"),
+        ("class Plain:\n    b: int = 1\nx: Plain = Plain()", "Plain is not understood"),
+        ("from other import Model\nx: Model = Model()", "Model is not understood"),
+        ("class E(Enum):\n    A = (1, 2)\nx: E = E.A", "its members are no text, numbers or booleans"),
+        ("class E(Enum):\n    A = compute()\nx: E = E.A", "E is not understood: compute(…) is a call"),
+        ("class E(Enum):\n    A = 1\nx: E = E.B", "no default is shown: E has no member B"),
+        ("@dataclass\nclass D:\n    a: int\nx: D = D()", "no default is shown: D(…) has no value for a"),
+        ("@dataclass\nclass D:\n    a: int\nx: D = D(1, 2)", "D(…) has more values than fields with a place"),
+        ("@dataclass\nclass D:\n    a: int\nx: D = D(b=2)", "D has no field b"),
+        ("@dataclass\nclass D:\n    a: int\nx: D = D(**{})", "D has no field **"),
+        ("@dataclass\nclass D:\n    a: int = 'x'\nx: D = D()", "a: no default is shown: it does not fit"),
+        ("@dataclass\nclass D:\n    a: float = field(default_factory=random)\nx: D = D()", "random(…) is a call"),
+    ],
+)
+def test_a_class_that_is_not_understood_is_told(source: str, note: str) -> None:
+    document = read(source)
+    assert note in notes(document)
+    assert list(document["properties"]) == ["x"]
+
+
+def test_classes_that_hold_each_other_many_times_are_bounded() -> None:
+    lines = [f"class A{n}(BaseModel):\n    a: A{n + 1} = A{n + 1}()\n    b: A{n + 1} = A{n + 1}()" for n in range(40)]
+    started = time.monotonic()
+    document = read("\n".join([*lines, "class A40(BaseModel):\n    a: int = 1", "x: A0 = A0()"]))
+    assert len(json.dumps(document)) < 2_000_000
+    assert "too many fields together" in notes(document) or "nested too deeply" in notes(document)
+    assert time.monotonic() - started < 5.0
+
+
+def test_what_python_makes_of_a_record_is_what_the_schema_says() -> None:
+    """The default in the schema is the object that the cell makes, as pydantic writes it."""
+    from pydantic import TypeAdapter
+
+    source = (
+        RECORDS.split("class Window")[0] + "model = Model(name='a', depth=5, optimiser=Optimiser(0.5, kind='adam'))"
+    )
+    names: dict[str, Any] = {}
+    imports = "from dataclasses import *\nfrom typing import *\nfrom pydantic import BaseModel, Field\n"
+    exec(imports + FOREST + source, names)
+    document = read_after(FOREST, source.replace("model =", "model: Model ="))
+    made = TypeAdapter(names["Model"]).dump_python(names["model"], mode="json")
+    made["optimiser"].pop("made")
+    assert document["properties"]["model"]["default"] == made
+    assert validate(document, {"model": made}) == {"model": made}
+    assert names["Model"](**made).depth == 5

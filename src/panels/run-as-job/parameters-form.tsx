@@ -22,9 +22,10 @@ function Line(props: FieldTemplateProps): JSX.Element {
   if (props.hidden) {
     return <div hidden>{children}</div>;
   }
-  const group = props.uiSchema?.['ui:widget'] === 'radio';
+  const record = schema.properties !== undefined;
+  const group = record || props.uiSchema?.['ui:widget'] === 'radio';
   const range = rangeWords(schema, trans);
-  const modified = schema.default !== undefined && JSON.stringify(props.formData) !== JSON.stringify(schema.default);
+  const modified = !record && schema.default !== undefined && JSON.stringify(props.formData) !== JSON.stringify(schema.default);
   const body = (
     <>
       <div className="jp-mlplat-fieldControl">
@@ -40,7 +41,7 @@ function Line(props: FieldTemplateProps): JSX.Element {
       ))}
     </>
   );
-  const className = `jp-mlplat-field${rawErrors?.length ? ' jp-mod-invalid' : ''}`;
+  const className = `jp-mlplat-field${record ? ' jp-mod-record' : ''}${rawErrors?.length ? ' jp-mod-invalid' : ''}`;
   return group ? (
     <fieldset className={className} data-parameter={label}>
       <legend>{label}</legend>
@@ -70,7 +71,7 @@ function rangeWords(schema: RJSFSchema, trans: TranslationBundle): string {
   return high === undefined ? '' : trans.__('at most %1', high);
 }
 
-/** Lists, dictionaries and unions are written as JSON. */
+/** Lists, mappings and unions are written as JSON; the fields of a record are lines of their own. */
 function JsonField(props: FieldProps): JSX.Element {
   const trans = useTrans();
   const [text, setText] = React.useState(() => (props.formData === undefined ? '' : JSON.stringify(props.formData)));
@@ -107,14 +108,20 @@ function JsonField(props: FieldProps): JSX.Element {
 }
 
 function isStructured(node: JSONObject): boolean {
+  if (node.type === 'object' && node.properties !== undefined) {
+    // Without a default of its own, fields filled in from theirs would look like a value that somebody gave.
+    return node.default === undefined;
+  }
   return node.type === 'array' || node.type === 'object' || 'anyOf' in node || 'oneOf' in node || Array.isArray(node.type);
 }
 
-function uiFor(schema: ParametersSchema): UiSchema {
+function uiFor(properties: ParametersSchema['properties']): UiSchema {
   const ui: UiSchema = { 'ui:options': { label: false, title: '' } };
-  for (const [name, node] of Object.entries(schema.properties)) {
+  for (const [name, node] of Object.entries(properties)) {
     if (isStructured(node)) {
       ui[name] = { 'ui:field': 'json' };
+    } else if (node.type === 'object') {
+      ui[name] = uiFor(node.properties as ParametersSchema['properties']);
     } else if (Array.isArray(node.enum) && node.enum.length <= RADIOS) {
       ui[name] = { 'ui:widget': 'radio', 'ui:options': { inline: true } };
     } else if (node.type === 'boolean') {
@@ -122,6 +129,24 @@ function uiFor(schema: ParametersSchema): UiSchema {
     }
   }
   return ui;
+}
+
+/** Schemas whose records hand their default down to their fields: that is what a field is without a change. */
+function handedDown(properties: ParametersSchema['properties']): ParametersSchema['properties'] {
+  const made: ParametersSchema['properties'] = {};
+  for (const [name, node] of Object.entries(properties)) {
+    made[name] = node;
+    if (node.type === 'object' && node.properties !== undefined && node.default !== undefined) {
+      const defaults = node.default as JSONObject;
+      const fields: ParametersSchema['properties'] = {};
+      for (const [field, inner] of Object.entries(node.properties as ParametersSchema['properties'])) {
+        const value = defaults[field];
+        fields[field] = value === undefined ? inner : { ...inner, default: value };
+      }
+      made[name] = { ...node, properties: handedDown(fields) };
+    }
+  }
+  return made;
 }
 
 /** The defaults of a schema. */
@@ -170,9 +195,10 @@ export function ParametersForm(props: IParametersFormProps): JSX.Element {
   // A title would repeat the dialog's; `$schema` names a dialect that the validator need not load.
   const shown = React.useMemo(() => {
     const left = new Set(['$schema', '$id', 'title', 'description']);
-    return Object.fromEntries(Object.entries(schema).filter(([name]) => !left.has(name))) as RJSFSchema;
+    const kept = Object.fromEntries(Object.entries(schema).filter(([name]) => !left.has(name)));
+    return { ...kept, properties: handedDown(schema.properties) } as RJSFSchema;
   }, [schema]);
-  const ui = React.useMemo(() => uiFor(schema), [schema]);
+  const ui = React.useMemo(() => uiFor(handedDown(schema.properties)), [schema]);
   return (
     <FormComponent
       className="jp-mlplat-parameters"

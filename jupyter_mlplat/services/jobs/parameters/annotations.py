@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .classes import Field, NotRead
 from .constants import Constants, NotConstant, encodable, words
-from .values import types_of
+from .values import fits, types_of
 
 SCALARS: dict[str, dict[str, Any]] = {
     "int": {"type": "integer"},
@@ -72,7 +73,7 @@ CONSTRAINTS = frozenset({*POSITIONAL, "Field", "Interval", "FieldInfo", "Param",
 def annotated(node: ast.expr, note: Callable[[str], None], constants: Constants) -> dict[str, Any]:
     """The JSON Schema of an annotation; what is not understood is told to `note` and constrains nothing.
 
-    `constants` reads what a Literal or a limit holds.
+    `constants` reads what a Literal or a limit holds, and knows the classes of the notebook.
     """
     return _Reader(note, constants).schema(node, 0)
 
@@ -98,6 +99,22 @@ def union(parts: list[dict[str, Any]]) -> dict[str, Any]:
     if all(set(one) == {"type"} for one in flat):
         return _typed([kind for one in flat for kind in types_of(one)])
     return {"anyOf": flat}
+
+
+def with_default(made: dict[str, Any], default: Any, note: Callable[[str], None]) -> dict[str, Any]:
+    """The schema `made` with a default where that fits; None makes the value optional."""
+    if default is None and not fits(None, made):
+        # `x: int = None` is what people write for an optional value.
+        types = types_of(made)
+        made = (
+            {**made, "type": [*types, "null"]} if types else {"anyOf": [*made.get("anyOf", [made]), {"type": "null"}]}
+        )
+        if "enum" in made:
+            made["enum"] = [*made["enum"], None]
+    if not fits(default, made):
+        note("no default is shown: it does not fit the annotation")
+        return made
+    return {**made, "default": default}
 
 
 def _typed(types: list[str]) -> dict[str, Any]:
@@ -127,6 +144,8 @@ class _Reader:
 
     note: Callable[[str], None]
     constants: Constants
+    inside: tuple[str, ...] = ()
+    """The records that the annotation is in, the outermost first."""
 
     def schema(self, node: ast.expr, depth: int) -> dict[str, Any]:
         if depth > 20:
@@ -156,6 +175,10 @@ class _Reader:
 
     def _named(self, node: ast.expr) -> dict[str, Any]:
         name = _name(node)
+        if self.constants.classes.is_enumeration(name):
+            return self._members(name)
+        if self.constants.classes.is_record(name):
+            return self._record(name)
         if name in SCALARS:
             return dict(SCALARS[name])
         if name in ARRAYS or name in SETS or name in TUPLES:
@@ -202,18 +225,69 @@ class _Reader:
             return {}
         return _enumeration(values)
 
+    def _members(self, name: str) -> dict[str, Any]:
+        try:
+            values = [self.constants.json(one) for one in self.constants.classes.members(name).values()]
+        except NotConstant as error:
+            self.note(f"{name} is not understood: {error}")
+            return {}
+        if not values or not all(type(value) in LITERALS for value in values):
+            self.note(f"{name} is not understood: its members are no text, numbers or booleans")
+            return {}
+        return _enumeration(values)
+
+    def _record(self, name: str) -> dict[str, Any]:
+        """The schema of a mapping with the fields of a record."""
+        if name in self.inside:
+            self.note(f"{name} holds itself: what is inside is not checked")
+            return {"type": "object"}
+        try:
+            fields = self.constants.classes.fields(name)
+        except NotRead as error:
+            self.note(f"{name} is not understood: {error}")
+            return {"type": "object"}
+        about = self.constants.classes.about(name)
+        required = [field.name for field in fields if field.required]
+        return {
+            "type": "object",
+            **({"description": about} if about and encodable(about) else {}),
+            "properties": {field.name: self._field(name, field) for field in fields},
+            **({"required": required} if required else {}),
+            "additionalProperties": False,
+        }
+
+    def _field(self, record: str, field: Field) -> dict[str, Any]:
+        def note(told: str) -> None:
+            self.note(f"{field.name}: {told}")
+
+        reader = replace(self, note=note, inside=(*self.inside, record))
+        made = reader.schema(field.annotation, len(self.inside) + 1)
+        if field.limits is not None:
+            reader.constrain(made, field.limits)
+        if field.default is not None:
+            try:
+                default = self.constants.json(field.default)
+            except NotConstant as error:
+                note(f"no default is shown: {error}")
+            else:
+                made = with_default(made, default, note)
+        if field.help:
+            made["description"] = field.help
+        return made
+
     def _constrained(self, arguments: list[ast.expr], depth: int) -> dict[str, Any]:
         schema = self.schema(arguments[0], depth)
         for extra in arguments[1:]:
             if isinstance(extra, ast.Constant) and isinstance(extra.value, str) and encodable(extra.value):
                 schema["description"] = extra.value
             elif isinstance(extra, ast.Call) and _name(extra.func) in CONSTRAINTS:
-                self._constrain(schema, extra)
+                self.constrain(schema, extra)
             else:
                 self.note(f"{words(extra)} in the annotation is not understood")
         return schema
 
-    def _constrain(self, schema: dict[str, Any], call: ast.Call) -> None:
+    def constrain(self, schema: dict[str, Any], call: ast.Call) -> None:
+        """Add to a schema what a call like `Field(ge=1)` says of its values."""
         given = [*zip(POSITIONAL.get(_name(call.func), ()), call.args, strict=False)]
         given += [(word.arg or "**", word.value) for word in call.keywords]
         for key, node in given:

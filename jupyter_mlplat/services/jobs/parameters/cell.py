@@ -7,18 +7,19 @@ and values are plain JSON.
 from __future__ import annotations
 
 import ast
-import io
+import contextlib
 import re
-import tokenize
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....languages import PYTHON, SUPPORTED, language_of
 from ..notebookfile import source_of, tags_of
-from .annotations import SCALARS, annotated
+from .annotations import SCALARS, annotated, with_default
+from .classes import Classes
+from .code import parse
 from .constants import Constants, NotConstant, encodable
 from .languages import read
-from .values import fits, types_of
+from .values import types_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TAG = "parameters"
@@ -45,11 +46,16 @@ def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
     notes: list[str] = []
     cell = _Cell(notes)
     language = language_of(notebook)
-    source = _source(notebook, language, notes)
-    if source is not None and language == PYTHON:
-        cell.read(source)
-    elif source is not None:
-        cell.properties = read(language, source)
+    place = _place(notebook, language, notes)
+    if place is not None:
+        source = source_of(notebook["cells"][place])
+        if language != PYTHON:
+            cell.properties = read(language, source)
+        else:
+            for one in notebook["cells"][:place]:
+                if one.get("cell_type") == "code":
+                    cell.learn(source_of(one))
+            cell.read(source)
     title = notebook.get("metadata", {}).get("title")
     return {
         "$schema": DIALECT,
@@ -63,8 +69,8 @@ def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _source(notebook: Mapping[str, Any], language: str, notes: list[str]) -> str | None:
-    """The text of the parameters cell; None, with a note, where there is none to be used."""
+def _place(notebook: Mapping[str, Any], language: str, notes: list[str]) -> int | None:
+    """Which cell is the parameters cell; None, with a note, where there is none to be used."""
     tagged = [(place, cell) for place, cell in enumerate(notebook.get("cells", [])) if TAG in tags_of(cell)]
     if not tagged:
         notes.append("no cell has the tag parameters: the notebook takes none")
@@ -88,7 +94,7 @@ def _source(notebook: Mapping[str, Any], language: str, notes: list[str]) -> str
     if len(source) > MAX_SOURCE:
         notes.append("the parameters cell is too long to be read")
         return None
-    return source
+    return place
 
 
 class _Cell:
@@ -98,23 +104,28 @@ class _Cell:
         self.notes = notes
         self.properties: dict[str, dict[str, Any]] = {}
         self.required: set[str] = set()
-        self._comments: dict[int, str] = {}
-        self._constants = Constants()
+        self._classes = Classes()
+        self._constants = Constants(self._classes)
+
+    def learn(self, source: str) -> None:
+        """Know the classes of a cell before; one that cannot be parsed, or is too long, has none."""
+        if "class " not in source or len(source) > MAX_SOURCE:
+            return
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            self._classes.learn(parse(source))
 
     def read(self, source: str) -> None:
         """Add the parameters of `source`, in the order of the cell."""
-        lines = source.replace("\r\n", "\n").split("\n")
-        code = "\n".join("" if re.match(r"\s*[%!?]", line) else line for line in lines)
         try:
-            tree = ast.parse(code)
+            self._code = parse(source)
         except SyntaxError as error:
             self.notes.append(f"the parameters cell cannot be read: line {error.lineno}: {error.msg}")
             return
         except (ValueError, RecursionError, MemoryError) as error:
             self.notes.append(f"the parameters cell cannot be read: {type(error).__name__}")
             return
-        self._comments = _comments(code)
-        for statement in tree.body:
+        self._classes.learn(self._code)
+        for statement in self._code.tree.body:
             self._statement(statement)
 
     def _statement(self, statement: ast.stmt) -> None:
@@ -130,7 +141,7 @@ class _Cell:
                 for target in targets:
                     if isinstance(target, ast.Name):
                         self.properties.pop(target.id, None)
-            case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(value=ast.Constant()):
+            case ast.Import() | ast.ImportFrom() | ast.ClassDef() | ast.Pass() | ast.Expr(value=ast.Constant()):
                 pass
             case _:
                 self.notes.append(f"line {statement.lineno} is no plain assignment: it names no parameter")
@@ -189,7 +200,9 @@ class _Cell:
             made = {key: made[key] for key in ("title", "description") if key in made} | SECRET
             if value is not None or not by_type:
                 note(f"a secret, by its {'type' if by_type else 'name'}: it has no default, and its value is text")
-        help = self._help(statement)
+        elif isinstance(annotation, ast.Name) and self._classes.makes_objects(annotation.id):
+            note(f"its value comes as a mapping: {annotation.id}(**{name}) makes a {annotation.id} of it")
+        help = self._code.help(statement)
         if help:
             made["description"] = help
         self.properties.pop(name, None)
@@ -199,20 +212,12 @@ class _Cell:
         if name in self.properties and self.properties[name].pop("default", None) is not None:
             self.notes.append(f"{name}: no default is shown: {why}")
 
-    def _comment(self, statement: ast.stmt) -> str:
-        return self._comments.get(statement.end_lineno or statement.lineno, "") or self._comments.get(
-            statement.lineno, ""
-        )
-
     def _type_comment(self, statement: ast.stmt) -> ast.expr | None:
         """The annotation in papermill's old form: `x = 1  # type: int  help`."""
-        found = re.match(r"type:\s*(\S+)", self._comment(statement))
+        found = re.match(r"type:\s*(\S+)", self._code.comment(statement))
         if not found or found[1] == "ignore":
             return None
         return ast.Constant(value=found[1])
-
-    def _help(self, statement: ast.stmt) -> str:
-        return re.sub(r"^(?:type:\s*\S+|noqa\b\S*)\s*", "", self._comment(statement)).strip()[:1000]
 
 
 def _with_default(made: dict[str, Any], default: Any, note: Callable[[str], None], *, untyped: bool) -> dict[str, Any]:
@@ -220,18 +225,7 @@ def _with_default(made: dict[str, Any], default: Any, note: Callable[[str], None
     if untyped:
         kind = TYPES.get(type(default))
         return {**({"type": kind} if kind else {}), "default": default}
-    if default is None and not fits(None, made):
-        # `x: int = None` is what people write for an optional value.
-        types = types_of(made)
-        made = (
-            {**made, "type": [*types, "null"]} if types else {"anyOf": [*made.get("anyOf", [made]), {"type": "null"}]}
-        )
-        if "enum" in made:
-            made["enum"] = [*made["enum"], None]
-    if not fits(default, made):
-        note("no default is shown: it does not fit the annotation")
-        return made
-    return {**made, "default": default}
+    return with_default(made, default, note)
 
 
 def _named_secret(name: str) -> bool:
@@ -240,12 +234,15 @@ def _named_secret(name: str) -> bool:
 
 def _parts(schema: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The schemas in a schema: of what it is a union of, and of what is in its lists and mappings."""
-    inner = [schema[key] for key in ("items", "additionalProperties") if key in schema]
-    return [*schema.get("anyOf", []), *schema.get("prefixItems", []), *inner]
+    inner = [schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), Mapping)]
+    return [*schema.get("anyOf", []), *schema.get("prefixItems", []), *inner, *schema.get("properties", {}).values()]
 
 
 def _holds_secret(schema: Mapping[str, Any]) -> bool:
-    return bool(schema.get("writeOnly")) or any(map(_holds_secret, _parts(schema)))
+    """True where a value is a secret or has one in it: by type, or by the name of a field of a record."""
+    fields: Mapping[str, Any] = schema.get("properties", {})
+    named = any(_named_secret(name) and _holds_text(field) for name, field in fields.items())
+    return bool(schema.get("writeOnly")) or named or any(map(_holds_secret, _parts(schema)))
 
 
 def _holds_text(schema: Mapping[str, Any]) -> bool:
@@ -270,15 +267,3 @@ def _kind_of(value: ast.expr) -> str | None:
         case ast.Constant(value=float()):
             return "number"
     return None
-
-
-def _comments(source: str) -> dict[int, str]:
-    """Line -> the comment behind the code of that line."""
-    found: dict[int, str] = {}
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.COMMENT and token.line[: token.start[1]].strip():
-                found[token.start[0]] = token.string.lstrip("#").strip()
-    except (tokenize.TokenError, SyntaxError):
-        return found
-    return found

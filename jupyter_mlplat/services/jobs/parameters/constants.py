@@ -8,6 +8,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .classes import Classes, NotRead
+
 MAX_BITS = 4096
 MAX_DEPTH = 60
 MAX_NODES = 20_000
@@ -20,18 +22,23 @@ class NotConstant(Exception):
 
 
 class Constants:
-    """The constant expressions of one cell, as JSON; what they hold together is bounded, and so is the work."""
+    """The constant expressions of one cell, as JSON; what they hold together is bounded, and so is the work.
 
-    def __init__(self) -> None:
+    `classes` are those that an expression may make a record of, or take a member from.
+    """
+
+    def __init__(self, classes: Classes) -> None:
+        self.classes = classes
         self._made = _Budget(5 * MAX_ELEMENTS, 5 * MAX_CHARACTERS)
         self._shown = _Budget(MAX_ELEMENTS, MAX_CHARACTERS)
 
     def json(self, node: ast.expr) -> Any:
-        """The value of a constant expression: literals, arithmetic, `not`, joined strings, dict/list/tuple calls.
+        """The value of a constant expression: literals, arithmetic, `not`, joined strings, dict/list/tuple calls,
+        records made of constants (as mappings) and members of enumerations (as their values).
 
         Raises `NotConstant` for anything else, for what JSON has not, and for what is too large.
         """
-        return _as_json(_Evaluator(self._made).value(node, 0), self._shown)
+        return _as_json(_Evaluator(self._made, self.classes).value(node, 0), self._shown)
 
 
 class _Budget:
@@ -53,9 +60,10 @@ class _Budget:
 
 
 class _Evaluator:
-    def __init__(self, budget: _Budget) -> None:
+    def __init__(self, budget: _Budget, classes: Classes) -> None:
         self.nodes = 0
         self.budget = budget
+        self.classes = classes
 
     def value(self, node: ast.expr, depth: int) -> Any:
         self.nodes += 1
@@ -77,6 +85,14 @@ class _Evaluator:
                 return self._dict(keys, values, deeper)
             case ast.JoinedStr(values=parts):
                 return "".join(self._part(part, deeper) for part in parts)
+            case ast.Attribute(value=ast.Attribute() as member, attr="value"):
+                return self.value(member, deeper)
+            case ast.Attribute(value=ast.Name(id=name), attr=member) if self.classes.is_enumeration(name):
+                return self._member(name, member, deeper)
+            case ast.Call(func=ast.Name(id=name)) if self.classes.is_enumeration(name) and len(node.args) == 1:
+                return self.value(node.args[0], deeper)
+            case ast.Call(func=ast.Name(id=name)) if self.classes.is_record(name):
+                return self._record(name, node, deeper)
             case ast.Call():
                 return self._call(node, deeper)
         raise NotConstant(f"{words(node)} is not a constant")
@@ -121,6 +137,34 @@ class _Evaluator:
             _as_json(value, self.budget)
         convert: Callable[[Any], str] = {ord("r"): repr, ord("a"): ascii}.get(part.conversion, str)
         return convert(value)
+
+    def _member(self, name: str, member: str, depth: int) -> Any:
+        members = self.classes.members(name)
+        if member not in members:
+            raise NotConstant(f"{name} has no member {member}")
+        return self.value(members[member], depth)
+
+    def _record(self, name: str, node: ast.Call, depth: int) -> dict[str, Any]:
+        """What a record holds: the values given, and the defaults of the other fields."""
+        try:
+            fields = {field.name: field for field in self.classes.fields(name)}
+        except NotRead as error:
+            raise NotConstant(str(error)) from error
+        if len(node.args) > (len(fields) if self.classes.takes_positions(name) else 0):
+            raise NotConstant(f"{name}(…) has more values than fields with a place")
+        given = dict(zip(fields, node.args, strict=False))
+        for one in node.keywords:
+            if one.arg is None or one.arg not in fields:
+                raise NotConstant(f"{name} has no field {one.arg or '**'}")
+            given[one.arg] = one.value
+        made = {}
+        for key, field in fields.items():
+            value = given.get(key, field.default)
+            if value is not None:
+                made[key] = self.value(value, depth)
+            elif field.required:
+                raise NotConstant(f"{name}(…) has no value for {key}")
+        return made
 
     def _call(self, node: ast.Call, depth: int) -> Any:
         name = node.func.id if isinstance(node.func, ast.Name) else ""

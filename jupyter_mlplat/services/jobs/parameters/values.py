@@ -244,10 +244,20 @@ def _fit(value: Any, schema: Mapping[str, Any]) -> Any:
         raise Wrong(why)
     if isinstance(value, list):
         return [_inside(one, _item(schema, place), f"item {place}") for place, one in enumerate(value)]
-    if isinstance(value, dict) and isinstance(schema.get("additionalProperties"), Mapping):
-        inner = schema["additionalProperties"]
-        return {key: _inside(one, inner, f"value of {key[:60]!r}") for key, one in value.items()}
-    return value
+    return _fit_entries(value, schema) if isinstance(value, dict) else value
+
+
+def _fit_entries(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    known: Mapping[str, Any] = schema.get("properties", {})
+    others = schema.get("additionalProperties", {})
+    for key in schema.get("required", []):
+        if key not in value:
+            raise Wrong(f"has no {key!r}, which it needs")
+    for key in value:
+        if key not in known and others is False:
+            close = difflib.get_close_matches(key, known, n=1)
+            raise Wrong(f"has no field {key[:60]!r}: {f'did you mean {close[0]!r}?' if close else ', '.join(known)}")
+    return {key: _inside(one, known.get(key, others), f"value of {key[:60]!r}") for key, one in value.items()}
 
 
 def _fit_any(value: Any, schema: Mapping[str, Any]) -> Any:
