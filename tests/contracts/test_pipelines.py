@@ -298,7 +298,7 @@ def test_every_kind_of_reference(
         (
             "prepare.metrics.loss",
             {},
-            "parameter lr comes from prepare.metrics.loss: prepare left no metric loss, nor any",
+            "parameter lr comes from prepare.metrics.loss: prepare left no finite metric loss, nor any",
         ),
         (
             "prepare.output",

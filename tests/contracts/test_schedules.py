@@ -326,6 +326,8 @@ def test_changes(schedules: SchedulesService, clock: ManualClock, notebook: Path
         if field:
             assert field in refused.value.fields
     assert schedules.get(made.id) == after
+    # No change is no revision.
+    assert schedules.update(made.id, ScheduleChange(), revision=2) == after
     # A change of something else leaves the instants alone.
     clock.move(hours=1)
     assert schedules.update(made.id, ScheduleChange(overlap="allow")).next_at == after.next_at
@@ -391,6 +393,9 @@ def test_the_next_instants_are_told_without_creating_anything(schedules: Schedul
         "2026-10-26T02:30:00+01:00",
     ]
     assert schedules.list().items == []
+    with pytest.raises(Invalid) as refused:
+        schedules.preview(When(every=60), after=datetime(9999, 1, 1, tzinfo=UTC))
+    assert list(refused.value.fields) == ["after"]
 
 
 def test_a_schedule_that_nothing_can_fire_holds_up_no_other_one(

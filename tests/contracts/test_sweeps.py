@@ -199,6 +199,7 @@ def test_a_study_that_cannot_be_read_ends_the_sweep_with_the_reason(
         ({"space": {"lr": list(range(40)), "layers": list(range(40))}}, "space"),
         ({"space": {"lr": [1]}, "parameters": {"layers": "two"}}, "parameters.layers"),
         ({"space": {"lr": [1]}, "trials": 3}, "trials"),
+        ({"space": {"lr": [1], "layers": [1, 2]}, "parameters": {"layers": 3}}, "space.layers"),
         ({"space": {"lr": [1]}, "strategy": "random"}, "trials"),
         ({"space": {"lr": [1]}, "strategy": "optuna", "trials": 3}, "metric"),
         ({"space": {"kind": {"low": 0, "high": 1}}, "strategy": "random", "trials": 3}, "space.kind"),

@@ -264,3 +264,21 @@ def test_the_cell_of_another_language_is_read_by_its_lines(language: str, tmp_pa
     }
     with pytest.raises(Invalid):
         validate(document, {"beta": 1})
+
+
+@pytest.mark.parametrize("language", CELLS)
+def test_a_parameter_named_like_a_secret_is_given_to_no_other_language(language: str) -> None:
+    source, kernel, spoken = CELLS[language]
+    source = source.replace("name", "api_key").replace("n ", "max_tokens ")
+    notebook = new_notebook(cells=[new_code_cell(source, metadata={"tags": ["parameters"]})])
+    notebook.metadata["kernelspec"] = {"name": kernel, "language": spoken, "display_name": kernel}
+    document = schema(notebook)
+    assert document["properties"]["api_key"] == {"type": "string", "format": "password", "writeOnly": True}
+    assert document["properties"]["max_tokens"] == {"type": "integer", "default": 10}
+    assert "wine" not in json.dumps(document)
+    assert any(note.startswith("api_key: a secret") for note in document["x-mlplat-notes"])
+    with pytest.raises(Invalid):
+        validate(document, {"api_key": "hush"})
+    with pytest.raises(Invalid, match="reach only notebooks in Python") as refused:
+        validate(document, {}, secrets={"api_key": "env:KEY"})
+    assert list(refused.value.fields) == ["secrets.api_key"]

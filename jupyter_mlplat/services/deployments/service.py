@@ -246,7 +246,7 @@ class DeploymentsService:
             os.chmod(folder, 0o700)
             write_token(folder / TOKEN)
         except OSError as error:
-            raise Invalid(
+            raise Unavailable(
                 f"the deployment's folder {folder} cannot be written: {error.strerror}",
                 hint="free some space, or set MLPLAT_HOME to another disk",
             ) from error

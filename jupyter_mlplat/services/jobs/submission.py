@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import insert, update
 
-from ...errors import Invalid
+from ...errors import Invalid, Unavailable
 from ...home import Home
 from ...languages import SUPPORTED, language_of
 from ...models import JobOptions, JobState
@@ -95,7 +95,7 @@ def own_spec(notebook: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft) -> int:
-    """Queue a job; returns its number. Raises `Invalid` where its folder cannot be written."""
+    """Queue a job; returns its number. Raises `Unavailable` where its folder cannot be written."""
     table = tables.jobs
     options = draft.options
     metric = own_spec(draft.notebook).get("metric")
@@ -144,7 +144,7 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
 
 
 def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
-    """A private copy without outputs, in a folder of its own. Raises `Invalid` where it cannot be written."""
+    """A private copy without outputs, in a folder of its own. Raises `Unavailable` where it cannot be written."""
     cells = [
         {**cell, "outputs": [], "execution_count": None} if cell.get("cell_type") == "code" else cell
         for cell in notebook["cells"]
@@ -153,7 +153,7 @@ def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         path.write_text(json.dumps({**notebook, "cells": cells}), encoding="utf-8")
     except OSError as error:
-        raise Invalid(
+        raise Unavailable(
             f"the folder {path.parent} cannot be written: {error.strerror}",
             hint="free some space, or set MLPLAT_HOME to another disk",
         ) from error

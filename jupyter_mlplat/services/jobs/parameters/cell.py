@@ -51,6 +51,7 @@ def schema(notebook: Mapping[str, Any]) -> dict[str, Any]:
         source = source_of(notebook["cells"][place])
         if language != PYTHON:
             cell.properties = read(language, source)
+            cell.hide_secrets()
         else:
             for one in notebook["cells"][:place]:
                 if one.get("cell_type") == "code":
@@ -127,6 +128,13 @@ class _Cell:
         self._classes.learn(self._code)
         for statement in self._code.tree.body:
             self._statement(statement)
+
+    def hide_secrets(self) -> None:
+        """Make the parameters that are named like secrets such: no other language is given one."""
+        for name, made in self.properties.items():
+            if _named_secret(name) and _holds_text(made):
+                self.properties[name] = {key: made[key] for key in ("description",) if key in made} | SECRET
+                self.notes.append(f"{name}: a secret, by its name: only notebooks in Python are given one")
 
     def _statement(self, statement: ast.stmt) -> None:
         match statement:

@@ -25,6 +25,7 @@ TAG_HINT = (
     "(JupyterLab: property inspector, Cell Tags), and name the parameter there"
 )
 SECRET_HINT = "name where it is: --secret NAME=env:VARIABLE or NAME=file:PATH; only that is kept"
+NO_SECRETS_HINT = "read it in the notebook, from the environment or a file of the host that runs the job"
 WORDS = {
     "integer": "a whole number",
     "number": "a number",
@@ -74,6 +75,8 @@ def validate(schema: Mapping[str, Any], values: Mapping[str, Any], *, secrets: C
             hint = hint or advice
     for name in secrets:
         why, advice = why_unknown(name, properties, secret=True)
+        if not why and language != PYTHON:
+            why, advice = "is a secret, and those reach only notebooks in Python", NO_SECRETS_HINT
         if name in values:
             why = "is given as a value and as a secret"
         if why:

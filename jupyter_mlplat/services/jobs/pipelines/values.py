@@ -76,7 +76,7 @@ def _value(reference: Reference, job: RowMapping, folder: Path, metrics_of: Metr
         case _:
             run = _there(job["run_id"], f"{name} has no MLflow run")
             try:
-                return _named(reference, metrics_of(run), "metric")
+                return _named(reference, metrics_of(run), "finite metric")
             except NotFound:
                 raise Missing(f"the MLflow run of {name} is gone") from None
 

@@ -41,6 +41,7 @@ from .rows import (
     when_of,
     when_of_row,
 )
+from .timing import instant
 
 
 class SchedulesService:
@@ -56,6 +57,7 @@ class SchedulesService:
     def preview(self, when: When, *, after: datetime | None = None, count: int = 5) -> Page[FireTime]:
         """The next instants, without creating anything. Raises `Invalid` naming the field."""
         start = after or self._clock.now()
+        instant("after", start)
         found = timing_of(when, start).preview(start, count)
         return Page[FireTime](items=[FireTime(utc=utc, local=local.isoformat()) for utc, local in found])
 
@@ -165,6 +167,8 @@ class SchedulesService:
                     f"schedule {schedule_id} was changed since: it has revision {row['revision']}, not {revision}",
                     hint="read it again and apply your change to that",
                 )
+            if not wanted and not promote:
+                return self._shown(transaction.connection, row)
             values: dict[str, Any] = {}
             if change.name is not None:
                 values["name"] = change.name

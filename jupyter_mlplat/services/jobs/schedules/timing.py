@@ -237,9 +237,9 @@ def timing(
             hint=why,
             fields=dict.fromkeys(given or ("cron", "every", "at"), why),
         )
-    zone, start = _zone(timezone), _aware("starts_at", starts_at)
+    zone, start = _zone(timezone), instant("starts_at", starts_at)
     if at is not None:
-        return Once(zone, _aware("at", at))
+        return Once(zone, instant("at", at))
     if every is not None:
         return Every(zone, start, _period(every))
     return _cron(cron or "", zone, -(-start // SECOND))
@@ -321,7 +321,8 @@ def _zone(name: str) -> tzinfo:
     )
 
 
-def _aware(name: str, moment: datetime) -> int:
+def instant(name: str, moment: datetime) -> int:
+    """Microseconds since 1970. Raises `Invalid` that names `name`: no offset from UTC, or outside 1970 to 9998."""
     if moment.utcoffset() is None:
         why = "it has no offset from UTC"
         hint = "write 2026-03-29T09:00:00+02:00, or Z at the end for UTC"

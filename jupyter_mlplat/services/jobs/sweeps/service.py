@@ -55,7 +55,7 @@ class SweepsService:
         )
         draft = self._jobs.draft(fixed, owner=owner)
         known = schema(draft.notebook)
-        check_space(spec.space, known, grid=spec.strategy == "grid")
+        check_space(spec.space, known, grid=spec.strategy == "grid", fixed=spec.parameters)
         points = self._points(spec, known)
         secrets = draft.options.secrets
         for point in points or [{}]:

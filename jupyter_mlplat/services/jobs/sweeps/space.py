@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -17,8 +17,11 @@ MOST_POINTS = 1000
 Space = Mapping[str, Span | Sequence[Any]]
 
 
-def check_space(space: Space, schema: Mapping[str, Any], *, grid: bool) -> None:
-    """Raise `Invalid` for a parameter that the notebook has not, no values, or a range where none can be."""
+def check_space(space: Space, schema: Mapping[str, Any], *, grid: bool, fixed: Collection[str] = ()) -> None:
+    """Raise `Invalid` for a parameter that the notebook has not, no values, or a range where none can be.
+
+    `fixed` are the parameters that have one value for all points: none of them is in the space.
+    """
     known = schema.get("properties", {})
     for name, values in space.items():
         field = f"space.{name}"
@@ -27,6 +30,10 @@ def check_space(space: Space, schema: Mapping[str, Any], *, grid: bool) -> None:
                 f"the notebook has no parameter {name}",
                 hint=f"one of {', '.join(known) or 'none: it has no parameters cell'}",
                 fields={field: "unknown"},
+            )
+        if name in fixed:
+            raise Invalid(
+                f"{name} has a fixed value and is in the space, too", hint="leave one out", fields={field: "fixed, too"}
             )
         if isinstance(values, Span):
             if grid:
