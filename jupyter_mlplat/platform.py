@@ -10,13 +10,14 @@ import time
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from traitlets import Dict, Float, Integer, List, Unicode, validate
 from traitlets.config import Config, LoggingConfigurable
 
 from .errors import Invalid, Unavailable
 from .home import Home
+from .sizes import parse_size
 
 if TYPE_CHECKING:
     from .models import Status
@@ -70,6 +71,17 @@ class Platform(LoggingConfigurable):
     gpu_quota = Dict(
         help="Devices that may be had at a time: by user, by @group for all of its users together, and by * for each "
         "user without a number of their own."
+    ).tag(config=True)
+    warm_kernels = Integer(
+        2, min=0, max=64, help="Kernels that wait, initialised, in each environment in use; 0 starts each one plainly."
+    ).tag(config=True)
+    warm_imports = List(
+        Unicode(),
+        ["numpy", "pandas", "sklearn", "torch", "mlflow"],
+        help="Modules that waiting kernels have imported, where they are installed; beside those of the notebooks.",
+    ).tag(config=True)
+    warm_memory = Unicode(
+        "4G", help="What the waiting kernels of an environment and what they come from may use together."
     ).tag(config=True)
     owner = Unicode(help="Whom new rows belong to. Default: JUPYTERHUB_USER, else the login.").tag(config=True)
     max_parallel_jobs = Integer(0, help="Jobs that run at the same time; 0 means one per CPU.").tag(config=True)
@@ -287,6 +299,15 @@ class Platform(LoggingConfigurable):
         from .services.status import read_status
 
         return read_status(self)
+
+    @property
+    def warm(self) -> dict[str, Any]:
+        """How `kernel.pool.Pool` keeps warm kernels. Raises `Invalid` where the size is none."""
+        try:
+            memory = parse_size(self.warm_memory)
+        except ValueError as error:
+            raise Invalid(f"c.Platform.warm_memory: {error}", hint="write 4G") from None
+        return {"preload": tuple(self.warm_imports), "keep": self.warm_kernels, "max_memory": memory}
 
     # --- the environment of kernels and jobs -----------------------------------------------------
 

@@ -197,6 +197,8 @@ export interface LeaseRequest {
   readonly seconds: number | null;
   /** how lists show what it is for */
   readonly label: string | null;
+  /** path of the notebook whose next kernel takes it over */
+  readonly notebook: string | null;
   /** process of this host that it is for; it ends with that process */
   readonly pid: number | null;
 }
@@ -249,6 +251,27 @@ export interface GPU {
   readonly shares: ReadonlyArray<Lease>;
   /** why it is not offered although nobody has a claim on it */
   readonly note: string | null;
+}
+
+/** The kernels of one environment that wait to be taken, and the program that they come from. */
+export interface WarmKernels {
+  readonly python: string;
+  /** modules that it has imported */
+  readonly preloaded: ReadonlyArray<string>;
+  /** modules that it has not, and why */
+  readonly left_out: Readonly<Record<string, string>>;
+  readonly waiting: number;
+  /** how many shall wait */
+  readonly keep: number;
+  readonly handed_over: number;
+  /** why there are none, or nothing */
+  readonly refuses: string;
+  /** bytes of the program itself */
+  readonly memory: number;
+  /** bytes of those that wait; what they share is counted once */
+  readonly waiting_memory: number;
+  /** bytes that both may have together */
+  readonly max_memory: number;
 }
 
 /** The devices of this machine, and who waits for one. */

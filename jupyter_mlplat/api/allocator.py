@@ -299,15 +299,13 @@ def _is_for_lack_of_devices(error: MLPlatError) -> bool:
 
 def _bytes(memory: int | str | None) -> int | str | None:
     """Bytes where it is a text like 32G; anything else is for the model to judge."""
-    from argparse import ArgumentTypeError
-
-    from ..commands.values import size
+    from ..sizes import parse_size
 
     if not isinstance(memory, str):
         return memory
     try:
-        return size(memory)
-    except (ArgumentTypeError, OverflowError):
+        return parse_size(memory)
+    except ValueError:
         raise Invalid(
             f"memory: {memory[:80]!r} is no size", hint="write 32G, 500M or bytes", fields={"memory": "no size"}
         ) from None

@@ -12,6 +12,7 @@ from . import (
     gpus,
     jobs,
     jobs_shown,
+    kernels,
     models,
     pipelines,
     prune,
@@ -24,7 +25,7 @@ from .blocks import Block
 from .grammar import Absent, Grammar
 
 ABSENT = Absent(
-    nouns=frozenset({"kernels"}),
+    nouns=frozenset(),
     verbs={
         "runs": frozenset({"compare", "diff"}),
         "models": frozenset({"alias", "promote"}),
@@ -51,6 +52,7 @@ GRAMMAR = Grammar(
         *features.COMMANDS,
         *drift.COMMANDS,
         *gpus.COMMANDS,
+        *kernels.COMMANDS,
     ],
     ABSENT,
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import Invalid
+from ..sizes import parse_size
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -43,14 +44,11 @@ def delay(text: str) -> float:
 
 
 def size(text: str) -> int:
-    """Bytes as the contract writes them: `16G`, `500M`, or plain bytes; G is 2^30."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?", text.strip(), re.IGNORECASE)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size; write 16G, 500M or bytes")
-    amount = float(found[1]) * 1024 ** " KMGT".index(found[2].upper() or " ")
-    if amount >= 2**63:
-        raise argparse.ArgumentTypeError(f"{text[:40]!r} is more than there is anywhere")
-    return int(amount)
+    """Bytes; see `parse_size`."""
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def count(text: str) -> int:

@@ -34,8 +34,10 @@ def scheduler(call: Call) -> dict[str, Any]:
 
 def stop(call: Call) -> dict[str, Any]:
     from ..engine import request_stop
+    from ..kernel.pool import Pool
 
     stopped: dict[str, Any] = request_stop(call.platform, jobs=call.args.jobs)
+    Pool(call.platform.home).stop()
     return stopped
 
 
@@ -106,7 +108,7 @@ COMMANDS = [
         "", "scheduler", "the engine in the foreground, as a service", scheduler, show_scheduler, (), engine_outcome
     ),
     Command(
-        "", "stop", "end the engine with its clusters and endpoints", stop, show_stopped,
+        "", "stop", "end the engine with its clusters, warm kernels and endpoints", stop, show_stopped,
         (
             argument(
                 "--jobs", choices=["wait", "cancel"], metavar="wait|cancel",

@@ -16,7 +16,7 @@ from .features import (
     MaterializeRequest,
     OnlineRequest,
 )
-from .gpus import GPU, LEASE_MOVES, GPUs, HolderKind, Lease, LeaseRequest, LeaseState
+from .gpus import GPU, LEASE_MOVES, GPUs, HolderKind, Lease, LeaseRequest, LeaseState, WarmKernels
 from .jobs import (
     JOB_MOVES,
     RETRYABLE,
@@ -138,6 +138,7 @@ __all__ = [
     "SweepState",
     "T",
     "Topic",
+    "WarmKernels",
     "When",
     "wrong_fields",
 ]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, ValidationInfo, field_validator
 
+from ..sizes import parse_size
 from .base import LONGEST, Model, Name
 
 
@@ -54,7 +55,15 @@ class LeaseRequest(Model):
     priority: int = Field(0, ge=-1000, le=1000, description="higher comes first")
     seconds: float | None = Field(None, gt=0, le=LONGEST, description="how long it may be held")
     label: Name | None = Field(None, description="how lists show what it is for")
+    notebook: str | None = Field(
+        None, min_length=1, max_length=4096, description="path of the notebook whose next kernel takes it over"
+    )
     pid: int | None = Field(None, ge=1, description="process of this host that it is for; it ends with that process")
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _as_written(cls, memory: object) -> object:
+        return parse_size(memory) if isinstance(memory, str) else memory
 
     @field_validator("devices")
     @classmethod
@@ -110,6 +119,21 @@ class GPU(Model):
     lease: Lease | None = None
     shares: list[Lease] = Field(default_factory=list, description="claims on a part of it")
     note: str | None = Field(None, description="why it is not offered although nobody has a claim on it")
+
+
+class WarmKernels(Model):
+    """The kernels of one environment that wait to be taken, and the program that they come from."""
+
+    python: str
+    preloaded: list[str] = Field(description="modules that it has imported")
+    left_out: dict[str, str] = Field(description="modules that it has not, and why")
+    waiting: int
+    keep: int = Field(description="how many shall wait")
+    handed_over: int
+    refuses: str = Field(description="why there are none, or nothing")
+    memory: int = Field(description="bytes of the program itself")
+    waiting_memory: int = Field(description="bytes of those that wait; what they share is counted once")
+    max_memory: int = Field(description="bytes that both may have together")
 
 
 class GPUs(Model):

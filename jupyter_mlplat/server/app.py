@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 START_AFTER_S = 1.0
+PROVISIONER_VARIABLE = "JUPYTER_DEFAULT_PROVISIONER_NAME"
+"""jupyter_client's own."""
+
+
+def prefer_provisioner(config: Any) -> None:
+    """Let ours start the kernels whose kernelspec names no provisioner, unless somebody has chosen another one."""
+    if PROVISIONER_VARIABLE not in os.environ:
+        config.KernelProvisionerFactory.setdefault("default_provisioner_name", "mlplat")
 
 
 class MLPlatExtension(ExtensionApp):
@@ -42,6 +51,7 @@ class MLPlatExtension(ExtensionApp):
         self.publisher: Publisher | None = None
         self._later: asyncio.TimerHandle | None = None
         self.settings[DOOR] = self.door
+        prefer_provisioner(self.serverapp.config)
         events: Any = self.serverapp.event_logger
         self.events = events
         self.events.register_event_schema(Path(__file__).parent / "events" / "changed.yaml")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 from tornado import web
 
 from .base import Handler, Operation, Route, authorized
 
 RESOURCE = "mlplat:gpus"
+ADOPTED_WITHIN_S = 120.0
+"""So long devices are held for a notebook whose kernel has not started."""
 
 
 class GPUsHandler(Handler):
@@ -37,6 +41,11 @@ class LeasesHandler(Handler):
         from ..models import LeaseRequest
 
         request, key = self.parse(LeaseRequest), self.idempotency_key()
+        if request.notebook is not None:
+            # The kernel is started by this server, and it or nobody takes the lease over.
+            notebook = await self.path_in_root(request.notebook, field="notebook", kind="notebook")
+            ahead = {"notebook": str(notebook), "pid": os.getpid(), "seconds": ADOPTED_WITHIN_S}
+            request = request.model_copy(update=ahead)
         lease = await self.call(self.platform.gpus.acquire, request, owner=self.owner, idempotency_key=key)
         self.reply(lease, status=201, location=f"/leases/{lease.id}")
 

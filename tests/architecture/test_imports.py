@@ -41,14 +41,25 @@ LATE = HEAVY | {"sqlalchemy", "alembic", "pydantic"}
 
 STARTS = {"__init__.py", "cli.py", "server/app.py"}
 
-GROUND = {"errors", "models", "protocols", "home", "processes", "attempts", "crashpoint", "languages", "yaml12"}
+GROUND = {
+    "errors",
+    "models",
+    "protocols",
+    "home",
+    "processes",
+    "attempts",
+    "crashpoint",
+    "languages",
+    "sizes",
+    "yaml12",
+}
 PLATFORM = GROUND | {"store", "services", "platform"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
     "store": GROUND,
     "services": GROUND | {"store"},
     "backends": GROUND,
-    "runner": GROUND,
+    "runner": GROUND | {"kernel"},
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
@@ -58,10 +69,11 @@ MAY_IMPORT = {
     # The engine, and the doors: each parses, calls a service, renders.
     "engine": PLATFORM | {"engine_lease"},
     "engine_lease": GROUND | {"store"},
-    "kernel": PLATFORM,
-    "server": PLATFORM,
+    # What takes warm kernels, and the program that makes them.
+    "kernel": GROUND,
+    "server": PLATFORM | {"kernel"},
     # The shell and the magics share one grammar; the demo is a user of the services like any other.
-    "commands": PLATFORM | {"engine", "demo"},
+    "commands": PLATFORM | {"engine", "demo", "kernel"},
     "demo": PLATFORM | {"commands"},
     "api": PLATFORM | {"commands"},
     "cell_run": PLATFORM,
@@ -75,6 +87,8 @@ MAY_IMPORT = {
 ALSO = {
     # It reports on the whole platform, so it is handed the whole platform; the import is for the type only.
     "services/status.py": {"platform"},
+    # jupyter_client makes it, in a process that has no platform yet.
+    "kernel/provisioner.py": {"platform"},
 }
 
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if "migrations" not in path.parts)

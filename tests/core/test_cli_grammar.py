@@ -79,7 +79,6 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["kernels", "list"], "kernels"),
         (["jobs", "run", "nb.ipynb", "--gpus", "1"], "jobs run --gpus"),
         (["jobs", "run", "nb.ipynb", "--gpu-memory=16G"], "jobs run --gpu-memory"),
         (["runs", "compare", "a", "b"], "runs compare"),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, update
 
 from ...errors import Invalid, Unavailable
 from ...models import GPU, GPUs, HolderKind, Lease, LeaseRequest, LeaseState, Page
@@ -20,6 +20,7 @@ from .ledger import Ledger, device_of
 from .queue import Request
 from .quotas import Quotas
 from .rows import (
+    HELD,
     LIVE,
     WAITING,
     expected_starts,
@@ -160,8 +161,10 @@ class GPUsService:
                     fields={"pid": "no such process"},
                 )
         asked = Asked.of(request, owner, idempotency_key)
+        if request.notebook is not None:
+            kind = HolderKind.KERNEL
         values = {
-            "owner": owner, "host": self.host, "kind": kind.value, "label": request.label or "",
+            "owner": owner, "host": self.host, "kind": kind.value, "label": request.notebook or request.label or "",
             "boot": self._ledger.boot if started is not None else None, "pid": request.pid, "pid_started": started,
             "count": request.count, "gpu_type": request.gpu_type, "memory": request.memory,
             "wanted": request.devices, "shared": request.shared, "priority": request.priority,
@@ -179,6 +182,29 @@ class GPUsService:
                 transaction.emit("gpus", *map(str, {number, *granted}))
             row = find(connection, str(number))
         return to_lease(row) if row["state"] != WAITING else self.get(str(number))
+
+    def adopt(self, notebook: str, *, pid: int) -> Lease | None:
+        """The granted lease that process `pid` asked for ahead for a kernel of `notebook`, if there is one.
+
+        Its time does not run out any more. Each is adopted once.
+        """
+        table = tables.leases
+        ahead = (
+            (table.c.kind == HolderKind.KERNEL.value) & (table.c.label == notebook) & (table.c.pid == pid)
+            & (table.c.state == HELD) & table.c.ends_at.is_not(None) & (table.c.host == self.host)
+        )  # fmt: skip
+        with self._store.read() as connection:
+            number = connection.execute(select(func.max(table.c.id)).where(ahead)).scalar()
+        if number is None:
+            return None
+        with self._store.write() as transaction:
+            taken = transaction.connection.execute(
+                update(table).where(ahead, table.c.id == number).values(ends_at=None, seconds=None)
+            )
+            if taken.rowcount != 1:
+                return None
+            transaction.emit("gpus", str(number))
+            return to_lease(find(transaction.connection, str(number)))
 
     def wait(
         self,
