@@ -28,7 +28,7 @@ setup: $(STAMPS)/dev $(STAMPS)/frontend ## the development environment: .venv, t
 	@scripts/setup system
 
 test: setup ## every test but the long ones
-	@pytest -m 'not long'
+	@scripts/test
 
 test-long: setup ## the long fault and soak tests too
 	@pytest --timeout 1800

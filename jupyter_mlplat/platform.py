@@ -309,6 +309,11 @@ class Platform(LoggingConfigurable):
             raise Invalid(f"c.Platform.warm_memory: {error}", hint="write 4G") from None
         return {"preload": tuple(self.warm_imports), "keep": self.warm_kernels, "max_memory": memory}
 
+    @property
+    def warm_attempts(self) -> dict[str, object] | None:
+        """The same with the data directory, for attempts of jobs; None where none shall wait."""
+        return {"home": str(self.home.root), **self.warm} if self.warm_kernels else None
+
     # --- the environment of kernels and jobs -----------------------------------------------------
 
     def environment(self) -> dict[str, str]:

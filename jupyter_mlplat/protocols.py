@@ -24,7 +24,8 @@ class Attempt:
     `max_output` (bytes) bound what one cell and all cells may leave in the notebook. `secrets` names
     parameters and where the host that runs the attempt finds their values: `env:VARIABLE` or `file:PATH`.
     `checkpoints` is the folder in which the attempt leaves its own, on the engine's host only; `resume_from`
-    are folders with those of earlier attempts.
+    are folders with those of earlier attempts. `warm` says how to make a `kernel.pool.Pool` on the engine's host
+    (its data directory as `home`), from which the attempt takes its kernel; None starts one plainly.
     """
 
     job_id: str
@@ -43,6 +44,7 @@ class Attempt:
     secrets: dict[str, str] = field(default_factory=dict)
     checkpoints: str | None = None
     resume_from: list[str] = field(default_factory=list)
+    warm: dict[str, object] | None = None
 
     @property
     def key(self) -> str:

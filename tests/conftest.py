@@ -39,7 +39,6 @@ _UNSET = (
     "_MLFLOW_SERVER_ARTIFACT_ROOT",
     "JUPYTERHUB_USER",
     "JUPYTER_PATH",
-    "JUPYTER_CONFIG_PATH",
     "JUPYTER_TOKEN",
     "JPY_PARENT_PID",
     "XDG_DATA_HOME",
@@ -91,6 +90,20 @@ def fail_on_leftovers(root: Path, *, within: float = 10.0) -> None:
     psutil.wait_procs(left, timeout=5.0)
     if lines:
         pytest.fail("processes were left behind:\n  " + "\n  ".join(lines), pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_warm_kernels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Engines of tests start kernels plainly: each has a data directory of its own, and imports take ten seconds."""
+    folder = tmp_path_factory.mktemp("config")
+    (folder / "jupyter_mlplat_config.json").write_text('{"Platform": {"warm_kernels": 0}}')
+    before = os.environ.get("JUPYTER_CONFIG_PATH")
+    os.environ["JUPYTER_CONFIG_PATH"] = str(folder)
+    yield
+    if before is None:
+        del os.environ["JUPYTER_CONFIG_PATH"]
+    else:
+        os.environ["JUPYTER_CONFIG_PATH"] = before
 
 
 @pytest.fixture(scope="session", autouse=True)

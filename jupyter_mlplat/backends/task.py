@@ -7,6 +7,7 @@ carries acknowledgements and cancellations to the runners that this worker start
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -29,8 +30,10 @@ TRAVELLING = (("output", OUTPUT), ("log", LOG), ("environment", ENVIRONMENT))
 """What comes back with the record from another host, and the files that it becomes."""
 
 CONTINUE_S = 10.0
+REST_S = 1.0
 GIVE_UP_S = 180.0
 
+logger = logging.getLogger(__name__)
 _runners: dict[str, subprocess.Popen[bytes]] = {}
 _lock = threading.Lock()
 
@@ -60,7 +63,7 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
         notebook = own / "submitted.ipynb"
         unpack(files, work)
         notebook.write_text(content, encoding="utf-8")
-        payload.update(notebook=str(notebook), folder=str(own), cwd=str(work), checkpoints=None)
+        payload.update(notebook=str(notebook), folder=str(own), cwd=str(work), checkpoints=None, warm=None)
         record = _attempt(payload, tell)
         for name, file in TRAVELLING:
             path = own / file
@@ -79,26 +82,15 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
     token = token_hex(16)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        errors = open(folder / "runner.log", "ab")  # noqa: SIM115 - closed below, once the runner has it
     except OSError as error:
         return not_started(error)
-    with errors:
-        runner = subprocess.Popen(
-            [sys.executable, "-m", "jupyter_mlplat.runner"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            cwd=payload["cwd"] if os.path.isdir(payload["cwd"]) else folder,
-            env={**os.environ, TOKEN_VARIABLE: token},
-            start_new_session=True,
-        )
+    runner = _spare.take(json.dumps({"attempt": payload, "token": token}).encode() + b"\n")
     assert runner.stdin is not None
     assert runner.stdout is not None
-    runner.stdin.write(json.dumps(payload).encode() + b"\n")
-    runner.stdin.flush()
     with _lock:
         _runners[key] = runner
     record: dict[str, Any] | None = None
+    cold: list[str] | None = None
     silence = _Silence(runner)
     try:
         for line in runner.stdout:
@@ -107,7 +99,10 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
             if report["kind"] == "ended":
                 record = report["data"]
                 break
-            tell(report)
+            if report["kind"] == "cold":
+                cold = report["data"]["command"]
+            else:
+                tell(report)
     finally:
         with _lock:
             _runners.pop(key, None)
@@ -116,11 +111,86 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
         silence.end()
         runner.stdout.close()
         sweep(TOKEN_VARIABLE, token)
+        _spare.later(payload if payload.get("warm") else None, cold)
     return (
         record
         or read_record(folder, EXIT_RECORD)
         or _lost(key, silence.why or f"its runner ended ({runner.returncode})")
     )
+
+
+class _Spare:
+    """A runner that has imported what it needs and waits for the next attempt; and the kernels that wait for it.
+
+    Both come once an attempt has ended and the worker has had a moment of rest: none is in the way of an attempt.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runner: subprocess.Popen[bytes] | None = None
+        self._timer: threading.Timer | None = None
+
+    def take(self, order: bytes) -> subprocess.Popen[bytes]:
+        """A runner that has got its order."""
+        with self._lock:
+            runner, self._runner = self._runner, None
+            if self._timer is not None:
+                self._timer.cancel()
+        if runner is not None:
+            try:
+                return _told(runner, order)
+            except OSError:
+                runner.kill()
+                runner.wait()
+        return _told(_start(), order)
+
+    def later(self, payload: dict[str, Any] | None, cold: list[str] | None) -> None:
+        """Make ready for the next attempt after `REST_S`; for none where `payload`, the last one, is None."""
+        if payload is None:
+            return
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = threading.Timer(REST_S, self._make_ready, (payload, cold))
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _make_ready(self, payload: dict[str, Any], cold: list[str] | None) -> None:
+        with self._lock:
+            if self._runner is None:
+                self._runner = _start("--ahead")
+        if cold is not None:
+            from ..home import Home
+            from ..kernel.pool import NotWarm, Pool
+
+            options = {**payload["warm"]}
+            try:
+                Pool(Home(Path(options.pop("home"))), **options).prepare(
+                    cold, env={**os.environ, **payload["environment"]}
+                )
+            except NotWarm as error:
+                logger.warning("no kernels wait for jobs: %s", error.message)
+
+
+def _start(*options: str) -> subprocess.Popen[bytes]:
+    # -P: a module in the working directory is none of ours.
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "jupyter_mlplat.runner", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def _told(runner: subprocess.Popen[bytes], order: bytes) -> subprocess.Popen[bytes]:
+    assert runner.stdin is not None
+    runner.stdin.write(order)
+    runner.stdin.flush()
+    return runner
+
+
+_spare = _Spare()
 
 
 class _Silence:

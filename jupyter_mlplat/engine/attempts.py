@@ -74,7 +74,7 @@ class Attempts:
         assert backend is not None
         try:
             environment = self._recording.open(claim)
-            backend.submit(claim.attempt(environment))
+            backend.submit(claim.attempt(environment, self._platform.warm_attempts))
             crashpoint("submitted")
         except Unavailable as error:
             logger.warning("job %s waits: %s", claim.row["id"], error.message)

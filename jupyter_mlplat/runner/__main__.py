@@ -1,7 +1,9 @@
-"""`python -m jupyter_mlplat.runner`: run the attempt that comes as the first line of standard input.
+"""`python -m jupyter_mlplat.runner`: run the attempt that comes with the first line of standard input.
 
-Later lines acknowledge it (`{"ack": true}`) or cancel it (`{"cancel": true}`). Reports go to standard
-output, one JSON document a line. What libraries print goes to standard error.
+That line is a JSON document: `attempt`, and the `token` that marks its processes in their environment. With `--ahead`
+what is needed is imported before it comes; where none comes, nothing is done. Later lines acknowledge the attempt
+(`{"ack": true}`) or cancel it (`{"cancel": true}`). Reports go to standard output, one JSON document a line. What
+libraries print goes to the attempt's `runner.log`.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ..crashpoint import crashpoint
 from ..models import Reason
 from ..processes import host_id, start_time
 from ..protocols import Attempt
-from .execution import Execution
+from .execution import Execution, leave_out_unused
 from .tree import become_subreaper
 
 
@@ -30,12 +32,22 @@ def main() -> int:
     commands = os.fdopen(os.dup(0), "rb")
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    fields: dict[str, Any] = json.loads(commands.readline())
-    attempt = Attempt(**fields)
+    if "--ahead" in sys.argv:
+        import_ahead()
+    line = commands.readline()
+    if not line:
+        return 0
+    order: dict[str, Any] = json.loads(line)
+    attempt = Attempt(**order["attempt"])
+    os.environ[TOKEN_VARIABLE] = order["token"]
     folder = Path(attempt.folder)
     become_subreaper()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / "runner.log", "ab") as errors:
+            os.dup2(errors.fileno(), 2)
+            os.dup2(errors.fileno(), 1)
+        os.chdir(attempt.cwd if os.path.isdir(attempt.cwd) else folder)
         (folder / LOG).touch()
         write_atomically(
             folder / RUNNER_RECORD,
@@ -44,7 +56,7 @@ def main() -> int:
                 "pid": os.getpid(),
                 "started": start_time(os.getpid()),
                 "host": host_id(),
-                "token": os.environ.get(TOKEN_VARIABLE, ""),
+                "token": order["token"],
             },
         )
         execution = Execution(attempt, stream)
@@ -67,6 +79,19 @@ def main() -> int:
     execution.run()
     sys.stdout.flush()
     return 0
+
+
+def import_ahead() -> None:
+    """Everything that an attempt needs; half a second that it does not have to wait for."""
+    leave_out_unused()
+    import jupyter_client.manager  # noqa: F401 - imported to be there
+    import papermill  # noqa: F401 - imported to be there
+
+    from ..kernel import starting  # noqa: F401 - imported to be there
+    from .client import client_class
+    from .papermill import _manager_class
+
+    client_class(), _manager_class()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import traceback
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
 from ..attempts import OUTPUT, RESULTS, RESULTS_VARIABLE
 from ..languages import PYTHON, canonical, language_of
@@ -27,7 +28,7 @@ from .memory import MemoryWatch
 from .output import in_words
 from .record import Outcome, Recorder
 from .secrets import Redactor, Unresolvable, resolve
-from .tree import end_descendants, kill_descendants
+from .tree import adopt, end_descendants, kill_descendants
 
 HEARTBEAT_S = 3.0
 INTERRUPT_S = 4.0
@@ -38,6 +39,12 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 UNUSED = ("rfc3987_syntax", "isoduration", "pyarrow")
 """What jsonschema and papermill import where it is there, at 0.1 to 1.3 s of every start; notebooks need none of it."""
+
+
+def leave_out_unused() -> None:
+    """Before anything imports papermill."""
+    for name in UNUSED:
+        sys.modules.setdefault(name, cast(ModuleType, None))
 
 
 class Execution:
@@ -121,14 +128,13 @@ class Execution:
         redactor = Redactor(values) if values else None
         if redactor is not None:
             self.recorder.redact = redactor.text
-        for name in UNUSED:
-            sys.modules.setdefault(name, cast(ModuleType, None))
+        leave_out_unused()
         os.environ.update(self.attempt.environment)
         os.environ[RESULTS_VARIABLE] = str(self.folder / RESULTS)
         notebook = json.loads(Path(self.attempt.notebook).read_text(encoding="utf-8"))
         kernel = notebook.get("metadata", {}).get("kernelspec", {})
         name = kernel.get("name") or "python3"
-        manager = self._start_kernel(name)  # it starts while we import
+        manager = self._start_kernel(name, notebook)  # it starts while we import
         self._checkpoints = self._make_checkpoints()
         try:
             self._refuse_another_language(notebook, str(manager.kernel_spec.language))
@@ -182,7 +188,24 @@ class Execution:
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"what the kernel runs with is not known: {error}\n")
 
-    def _start_kernel(self, name: str) -> Any:
+    def _warm_start(self, manager: Any, notebook: dict[str, Any]) -> Any | None:
+        """Let the manager take a kernel that waits; what starts them, where none does, is not for an attempt's tree."""
+        given = self.attempt.warm
+        if given is None or not manager.ipykernel or "kernel_provisioner" in manager.kernel_spec.metadata:
+            return None
+        from ..home import Home
+        from ..kernel.imports import learn_imports
+        from ..kernel.pool import Pool
+        from ..kernel.starting import WarmStart
+
+        options: dict[str, Any] = {**given}
+        start = WarmStart(kernel_id=str(uuid4()), kernel_spec=manager.kernel_spec, parent=manager)
+        start.pool, start.begins = Pool(Home(Path(options.pop("home"))), **options), False
+        start.imports = learn_imports(notebook, Path(self.attempt.cwd))
+        manager.provisioner = start
+        return start
+
+    def _start_kernel(self, name: str, notebook: dict[str, Any]) -> Any:
         """The manager of a kernel whose process is there, in its group; it does not answer yet."""
         from jupyter_client.manager import AsyncKernelManager
         from jupyter_core.utils import run_sync
@@ -193,8 +216,13 @@ class Execution:
             raise Unresolvable(f"secrets reach only notebooks in Python, and the kernel {name!r} is for {language}")
         # Nothing of a job goes into the history of its user.
         history = ["--HistoryManager.hist_file=:memory:"] if manager.ipykernel else []
+        warm = self._warm_start(manager, notebook)
         run_sync(manager.start_kernel)(extra_arguments=history, cwd=self.attempt.cwd)
         self._kernel = getattr(manager.provisioner, "process", None)
+        if warm is not None and warm.warm is not None:
+            adopt(warm.warm.keeper, warm.warm.keeper_started)
+        elif warm is not None and warm.cold is not None:
+            self.recorder.report("cold", command=warm.cold)
         if canonical(language) == PYTHON:
             python = manager.kernel_spec.argv[0]
             threading.Thread(target=self._keep_environment, args=(python,), name="environment", daemon=True).start()

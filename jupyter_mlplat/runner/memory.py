@@ -15,6 +15,7 @@ import psutil
 
 from ..processes import descendants
 from .output import in_words
+from .tree import roots
 
 SAMPLE_S = 0.25
 GPU_SAMPLE_S = 1.0
@@ -54,14 +55,14 @@ class MemoryWatch:
             rss = self.sample(gpu=True)
             if self.limit is not None and rss > self.limit:
                 # Pages that forked processes share count once: no tree dies of an overcount.
-                used = proportional(tree(os.getpid()))
+                used = proportional(_tree())
                 if used > self.limit:
                     self._exceeded(over_limit(used, self.limit))
                     return
 
     def sample(self, *, gpu: bool = False) -> int:
         """Look once; returns the resident bytes of the tree."""
-        processes = tree(os.getpid())
+        processes = _tree()
         rss = resident(processes)
         on_gpu = None
         if gpu and time.monotonic() - self._gpu_seen >= GPU_SAMPLE_S:
@@ -83,6 +84,10 @@ class MemoryWatch:
         with self._lock:
             peak, self._cell = self._cell, None
         return peak
+
+
+def _tree() -> list[int]:
+    return [pid for root in roots() for pid in tree(root)]
 
 
 def over_limit(used: int, limit: int) -> str:

@@ -1,4 +1,7 @@
-"""The tree of an attempt: every descendant of its runner, wherever it hides, killed and reaped until none is left."""
+"""The tree of an attempt: every descendant of its runner, wherever it hides, killed and reaped until none is left.
+
+A warm kernel is no descendant: it belongs to its keeper, whose descendants count as well.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from collections.abc import Callable
 
 import psutil
 
-from ..processes import descendants, living, send
+from ..processes import alive, descendants, living, send
 
 _PR_SET_CHILD_SUBREAPER = 36
+_keepers: list[tuple[int, float]] = []
 
 
 def become_subreaper() -> bool:
@@ -23,17 +27,26 @@ def become_subreaper() -> bool:
     return bool(ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
 
 
+def adopt(keeper: int, started: float) -> None:
+    """Count the descendants of a process that started then as this one's."""
+    _keepers.append((keeper, started))
+
+
+def roots() -> list[int]:
+    """The processes whose descendants are the tree."""
+    return [os.getpid(), *(pid for pid, started in _keepers if alive(pid, started))]
+
+
 def end_descendants(*, grace: float, deadline: float = 15.0) -> bool:
     """End every descendant of this process: TERM and `grace` seconds, then KILL until none is left.
 
     Returns True when none is left, False after `deadline` seconds.
     """
     give_up = time.monotonic() + grace + deadline
-    me = os.getpid()
 
     def left() -> list[psutil.Process]:
         _reap()
-        return [process for process in descendants(me) if living(process)]
+        return _living()
 
     if grace > 0:
         asked = left()
@@ -51,11 +64,15 @@ def end_descendants(*, grace: float, deadline: float = 15.0) -> bool:
 def kill_descendants(*, deadline: float = 15.0) -> None:
     """KILL every descendant of this process, and leave the reaping to whoever wants to know how they ended."""
     give_up = time.monotonic() + deadline
-    while processes := [process for process in descendants(os.getpid()) if living(process)]:
+    while processes := _living():
         if time.monotonic() > give_up:
             return
         send(processes, signal.SIGKILL)
         time.sleep(0.02)
+
+
+def _living() -> list[psutil.Process]:
+    return [process for root in roots() for process in descendants(root) if living(process)]
 
 
 def _reap() -> None:

@@ -58,7 +58,7 @@ MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
     "store": GROUND,
     "services": GROUND | {"store"},
-    "backends": GROUND,
+    "backends": GROUND | {"kernel"},
     "runner": GROUND | {"kernel"},
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},

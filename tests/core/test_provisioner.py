@@ -116,7 +116,7 @@ def own_provisioner(manager: KernelManager) -> Provisioner:
 
 
 def is_warm(manager: KernelManager) -> bool:
-    return own_provisioner(manager)._warm is not None
+    return own_provisioner(manager).warm is not None
 
 
 def until(true: Callable[[], object], within: float = 20.0) -> None:

@@ -16,7 +16,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from jupyter_mlplat.attempts import EXIT_RECORD, LOG, OUTPUT, TOKEN_VARIABLE, read_record
+from jupyter_mlplat.attempts import EXIT_RECORD, LOG, OUTPUT, read_record
 from jupyter_mlplat.processes import alive, start_time
 
 
@@ -92,7 +92,7 @@ def runs(tmp_path: Path) -> Any:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env={**os.environ, TOKEN_VARIABLE: f"test-{tmp_path.name}-{len(started)}", **(host or {})},
+                env={**os.environ, **(host or {})},
                 start_new_session=True,
             )
         attempted = Attempted(process, folder)
@@ -108,7 +108,8 @@ def runs(tmp_path: Path) -> Any:
             **fields,
         }
         assert process.stdin is not None
-        process.stdin.write(json.dumps(attempt).encode() + b"\n")
+        order = {"attempt": attempt, "token": f"test-{tmp_path.name}-{len(started)}"}
+        process.stdin.write(json.dumps(order).encode() + b"\n")
         process.stdin.flush()
         return attempted
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jupyter_mlplat.home import Home
+from jupyter_mlplat.kernel.pool import Pool
 from jupyter_mlplat.platform import Platform
 
 from ..conftest import copy_mlflow, fail_on_leftovers, stop_engine
@@ -15,11 +17,20 @@ from ..conftest import copy_mlflow, fail_on_leftovers, stop_engine
 
 @pytest.fixture(scope="package")
 def warm(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> Iterator[Platform]:
-    """For faults inside of an attempt: what one test leaves, the next one's oracle would see."""
-    home = Home(tmp_path_factory.mktemp("faults") / "mlplat").ensure()
+    """For faults inside of an attempt: what one test leaves, the next one's oracle would see.
+
+    A kernel waits for each attempt but the first one; the others start theirs, as in most tests.
+    """
+    folder = tmp_path_factory.mktemp("faults")
+    home = Home(folder / "mlplat").ensure()
     copy_mlflow(mlflow_database, home)
+    (folder / "jupyter_mlplat_config.json").write_text('{"Platform": {"warm_kernels": 1, "warm_imports": ["json"]}}')
+    before = os.environ["JUPYTER_CONFIG_PATH"]
+    os.environ["JUPYTER_CONFIG_PATH"] = str(folder)
     made = Platform(home_dir=str(home.root))
     yield made
+    os.environ["JUPYTER_CONFIG_PATH"] = before
     stop_engine(made)
+    Pool(home).stop()
     made.close()
     fail_on_leftovers(home.root)

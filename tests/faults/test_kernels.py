@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from jupyter_mlplat.backends import task
+from jupyter_mlplat.kernel.pool import Pool
 from jupyter_mlplat.models import Job
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.processes import start_time
@@ -21,6 +22,47 @@ from .scene import VICTIMS, WAIT, gone, processes, runner_of, submit, until
 
 ENDED_WITHIN_S = 10.0
 """No process of a job is left so many seconds after it was cancelled."""
+
+
+def test_a_kernel_waits_for_the_next_job_and_belongs_to_its_tree(warm: Platform, tmp_path: Path) -> None:
+    warm.jobs.wait(submit(warm, tmp_path, "1").id, timeout=60)
+    until(lambda: any(one["waiting"] for one in Pool(warm.home).status()), what="a kernel that waits")
+    before = Pool(warm.home).status()[0]["handed_over"]
+    cell = (
+        "import os, subprocess, sys\nprint(os.getcwd(), os.environ['MLFLOW_RUN_ID'])\n"
+        "child = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "held = bytearray(b'x') * (50 * 2**20)\n"
+        "open('pids', 'w').write(f'{os.getpid()} {child.pid}')"
+    )
+    job = warm.jobs.wait(submit(warm, tmp_path, cell).id, timeout=60)
+    assert job.state == "succeeded", job
+    assert Pool(warm.home).status()[0]["handed_over"] == before + 1
+    assert warm.jobs.log(job.id).text.split() == [str(tmp_path), job.run_id]
+    assert job.cells[0].peak_rss is not None
+    assert job.cells[0].peak_rss > 50 * 2**20
+    assert gone(tmp_path / "pids")
+    oracle.check(warm)
+
+
+@pytest.mark.parametrize("victim", ["runner", "keeper"])
+def test_a_waiting_kernel_that_was_taken_ends_with_whoever_holds_it(
+    warm: Platform, tmp_path: Path, victim: str
+) -> None:
+    until(lambda: any(one["waiting"] for one in Pool(warm.home).status()), what="a kernel that waits")
+    cell = (
+        "import os, subprocess\nchild = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
+        "open('pids', 'w').write(f'{os.getpid()} {child.pid}')\n"
+    )
+    job = submit(warm, tmp_path, cell + WAIT)
+    until((tmp_path / "begun").exists)
+    kernel = psutil.Process(int((tmp_path / "pids").read_text().split()[0]))
+    assert kernel.ppid() != runner_of(job).pid
+    (runner_of(job) if victim == "runner" else kernel.parent()).kill()
+    after = warm.jobs.wait(job.id, timeout=60)
+    expected = ("lost", "worker_lost") if victim == "runner" else ("failed", "kernel_died")
+    assert (after.state, after.reason) == expected, after
+    until(lambda: gone(tmp_path / "pids"), 10, "the end of its processes")
+    oracle.check(warm)
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ class Claim:
     def folder(self) -> Path:
         return Path(self.row["folder"]) / f"attempt-{self.number}"
 
-    def attempt(self, environment: dict[str, str]) -> Attempt:
-        """What a worker gets."""
+    def attempt(self, environment: dict[str, str], warm: dict[str, object] | None = None) -> Attempt:
+        """What a worker gets. `warm` is where the attempt finds kernels that wait, on the engine's host."""
         return Attempt(
             job_id=str(self.row["id"]),
             number=self.number,
@@ -42,6 +42,7 @@ class Claim:
             secrets=dict(self.row["secrets"] or {}),
             checkpoints=str(checkpoints_of(self.row["folder"])),
             resume_from=self._resume_from(),
+            warm=warm,
         )
 
     def _resume_from(self) -> list[str]:
