@@ -10,6 +10,8 @@ STAMPS := .venv/stamps
 export PATH := $(VENV)/bin:$(PATH)
 export VIRTUAL_ENV := $(VENV)
 unexport PYTHONPATH PYTHONHOME
+# uv compiles nothing: without this every process would compile what it imports, each time anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The full environment holds all of the core: where it is there, that one is kept up to date.
 CORE := $(if $(wildcard $(STAMPS)/dev),$(STAMPS)/dev,$(STAMPS)/core)

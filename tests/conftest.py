@@ -47,6 +47,10 @@ _UNSET = (
 )
 
 
+# Every process that a test starts would compile what it imports, each time anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
 # --- no process is left behind --------------------------------------------------------------------
 
 
