@@ -23,6 +23,7 @@ from .imports import learn_imports
 from .pool import NotWarm, Pool
 from .warm import WarmKernel
 
+LOOK_S = 0.005
 LARGEST_NOTEBOOK = 20 << 20
 POPEN_ONLY = ("stdin", "stdout", "stderr", "preexec_fn", "close_fds", "start_new_session", "process_group", "user")
 
@@ -58,6 +59,13 @@ class WarmStart(LocalProvisioner):  # type: ignore[misc]
         self.process, self.pid, self.pgid = _Process(self.warm), self.warm.pid, None
         self.cwd = kwargs.get("cwd") or os.getcwd()
         return self.connection_info
+
+    async def wait(self) -> int | None:
+        """Wait until it has ended; how it ended."""
+        while self.warm is not None and await self.poll() is None:
+            await asyncio.sleep(LOOK_S)
+        ended: int | None = await super().wait()
+        return ended
 
     async def kill(self, restart: bool = False) -> None:
         """KILL it; a warm one with all of its descendants."""

@@ -477,3 +477,29 @@ def test_the_default_modules_work_in_kernels_that_did_not_import_them(own: Calla
     assert one[:3] == other[:3] == expected[:3]
     assert len({tuple(one[3:6]), tuple(other[3:6])}) == 2
     assert [a for a, b in zip(one[3:6], other[3:6], strict=True) if a == b] == []
+
+
+def test_what_a_kernel_has_open_is_written_when_it_ends(own: Callable[..., Host], tmp_path: Path) -> None:
+    host = own()
+    (host.folder / "mine.py").write_text("held = open('by_module.txt', 'w')\nheld.write('kept')\n")
+    with host.warm() as notebook:
+        notebook.run(
+            "import atexit, threading, time, tempfile, mine\n"
+            "left_open = open('left_open.txt', 'w'); left_open.write('words')\n"
+            "raw = open('raw.bin', 'wb'); raw.write(b'bytes')\n"
+            "atexit.register(lambda: open('at_exit.txt', 'w').write('done'))\n"
+            "class Last:\n"
+            "    def __del__(self): open('deleted.txt', 'w').write('gone')\n"
+            "last = Last(); ring = [Last()]; ring.append(ring)\n"
+            "folder = tempfile.TemporaryDirectory(dir='.')\n"
+            "def later(): time.sleep(0.5); open('thread.txt', 'w').write('late')\n"
+            "threading.Thread(target=later).start()"
+        )
+        notebook.client.shutdown()
+        assert notebook.kernel.wait(WITHIN) == 0
+    found = {path.name: path.read_text() for path in host.folder.iterdir() if path.suffix in (".txt", ".bin")}
+    assert found == {
+        "left_open.txt": "words", "by_module.txt": "kept", "raw.bin": "bytes", "at_exit.txt": "done",
+        "deleted.txt": "gone", "thread.txt": "late",
+    }  # fmt: skip
+    assert [path for path in host.folder.iterdir() if path.is_dir() and path.name.startswith("tmp")] == []
