@@ -26,6 +26,7 @@ from .memory import touch
 from .preload import NOTEBOOK, Hook
 from .wire import Channel, Closed
 
+CONTROL_S = 1.0
 SESSION = "_MLFLOW_TELEMETRY_SESSION_ID"
 """What MLflow sets when it is imported, different in each process."""
 
@@ -81,19 +82,23 @@ def wait(channel: Channel, ahead: bool, pages: list[int], hooks: list[Hook], lea
         if isinstance(handler, logging.StreamHandler) and handler.stream in streams:
             handler.setStream(sys.stdout if handler.stream is streams[0] else sys.stderr)
     app.start()
-    leave(app.shell)
+    leave(app)
 
 
-def leave(shell: Any) -> NoReturn:
+def leave(app: Any) -> NoReturn:
     """End as an interpreter does, but for taking apart what was imported ahead: that would copy all of its memory."""
+    control = getattr(app, "control_thread", None)
+    if control is not None and control.is_alive():
+        # Still flushing what it said last: where the thread that sends is stopped meanwhile, that takes ten seconds.
+        control.join(CONTROL_S)
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    shell.user_ns.clear()
-    shell.user_module.__dict__.clear()
+    app.shell.user_ns.clear()
+    app.shell.user_module.__dict__.clear()
     gc.collect()
     # A file that was never closed is written when the interpreter takes it apart.
     for one in gc.get_objects():
-        if isinstance(one, io.IOBase) and not one.closed:
+        if isinstance(one, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom) and not one.closed:
             with contextlib.suppress(Exception):
                 one.flush()
     os._exit(0)
