@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,14 +85,21 @@ def main() -> int:
 def import_ahead() -> None:
     """Everything that an attempt needs; half a second that it does not have to wait for."""
     leave_out_unused()
-    import jupyter_client.manager  # noqa: F401 - imported to be there
+    import nbformat
     import papermill  # noqa: F401 - imported to be there
+    from jupyter_client.kernelspec import NoSuchKernel
+    from jupyter_client.manager import AsyncKernelManager
+    from nbformat.v4 import new_notebook
 
     from ..kernel import starting  # noqa: F401 - imported to be there
     from .client import client_class
-    from .papermill import _manager_class
+    from .papermill import manager_class
 
-    client_class(), _manager_class()
+    client_class(), manager_class()
+    nbformat.validate(new_notebook())
+    with suppress(NoSuchKernel, OSError):
+        # What knows the kernels, and what starts them.
+        AsyncKernelManager(kernel_name="python3").kernel_spec  # noqa: B018 - it is looked up
 
 
 if __name__ == "__main__":

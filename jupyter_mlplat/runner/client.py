@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import time
 from functools import cache
 from itertools import count
 from typing import Any, Protocol
@@ -19,6 +20,10 @@ from .secrets import handed_over
 INJECTED_TAG = "injected-parameters"
 PARAMETERS_TAG = "parameters"
 ALIVE_S = 0.25
+SUBSCRIBED_MS = 20
+"""What a kernel publishes before our subscription has reached it is lost: so soon it is asked again."""
+ENDS_WITHIN_S = 0.5
+ENDING_LOOK_S = 0.005
 TURN = 64
 ZMQ_EVENTS = 15
 """zmq_getsockopt(3). With pyzmq's asynchronous sockets, asking for it also handles what it finds."""
@@ -99,6 +104,17 @@ def client_class() -> Any:
 
         start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
+        async def _async_cleanup_kernel(self) -> None:
+            """As nbclient's; a kernel that ends soon is not waited for in steps of 0.1 s."""
+            if self.km is not None and await self.km.is_alive():
+                await self.km.request_shutdown()
+                until = time.monotonic() + ENDS_WITHIN_S
+                while await self.km.is_alive() and time.monotonic() < until:
+                    await asyncio.sleep(ENDING_LOOK_S)
+            await super()._async_cleanup_kernel()
+
+        _cleanup_kernel = run_sync(_async_cleanup_kernel)
+
         async def _answer(self) -> Any:
             """The kernel's info, once it answers and its outputs reach us."""
             while True:
@@ -108,7 +124,7 @@ def client_class() -> Any:
                         raise DeadKernelError("the kernel died before it answered")
                     await self.kc.shell_channel.socket.poll(int(ALIVE_S * 1000))
                 info = await self.kc.shell_channel.get_msg()
-                while await self.kc.iopub_channel.socket.poll(100):
+                while await self.kc.iopub_channel.socket.poll(SUBSCRIBED_MS):
                     heard = await self.kc.iopub_channel.get_msg()
                     if heard["parent_header"].get("msg_id") == asked and info["msg_type"] == "kernel_info_reply":
                         return info

@@ -84,7 +84,7 @@ class MLPlatEngine:
 
         A `kernel_manager` that comes with a kernel is used and shut down. papermill writes the notebook afterwards.
         """
-        manager = _manager_class()(
+        manager = manager_class()(
             nb,
             output_path=output_path,
             progress_bar=progress_bar,
@@ -136,7 +136,8 @@ class MLPlatEngine:
 
 
 @cache
-def _manager_class() -> Any:
+def manager_class() -> Any:
+    """The class; made at the first call, because what it extends takes long to import."""
     from papermill.engines import NotebookExecutionManager
 
     class HonestManager(NotebookExecutionManager):  # type: ignore[misc]
