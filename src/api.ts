@@ -19,6 +19,7 @@ import type {
   JobSpec,
   JobState,
   Lease,
+  LeaseRequest,
   Occurrence,
   Page,
   Pipeline,
@@ -206,7 +207,11 @@ export class Api {
 
   readonly gpus = {
     list: (signal?: AbortSignal): Promise<GPUs> => this._http.json(['gpus'], { signal }),
-    leases: (signal?: AbortSignal): Promise<Page<Lease>> => this._http.json(['leases'], { query: { limit: 50 }, signal })
+    leases: (signal?: AbortSignal): Promise<Page<Lease>> => this._http.json(['leases'], { query: { limit: 50 }, signal }),
+    lease: (id: string, signal?: AbortSignal): Promise<Lease> => this._http.json(['leases', id], { signal }),
+    acquire: (request: Partial<LeaseRequest>, idempotencyKey: string): Promise<Lease> =>
+      this._http.json(['leases'], { method: 'POST', body: request, headers: { 'Idempotency-Key': idempotencyKey } }),
+    release: (id: string): Promise<Lease> => this._http.json(['leases', id], { method: 'DELETE' })
   };
 }
 

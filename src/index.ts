@@ -1,9 +1,10 @@
 /** The plugins: small, each with one purpose; what only JupyterLab has is optional. */
 
 import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, type MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { ICommandPalette, IToolbarWidgetRegistry, type MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
+import { ILauncher } from '@jupyterlab/launcher';
 import { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { IStateDB } from '@jupyterlab/statedb';
@@ -19,6 +20,7 @@ import { JobNotifications } from './notify';
 import type { IPanelContext } from './panels/context';
 import { DeploymentView } from './panels/deployment/view';
 import { DriftView } from './panels/drift';
+import { GPUBadge } from './panels/gpus/badge';
 import { JobView } from './panels/job/view';
 import { JobsView } from './panels/jobs/view';
 import { PipelineView } from './panels/pipeline/view';
@@ -160,6 +162,32 @@ const notebook: JupyterFrontEndPlugin<void> = {
   }
 };
 
+const gpus: JupyterFrontEndPlugin<void> = {
+  id: `${NAMESPACE}:gpus`,
+  description: 'Puts a card for a notebook with GPUs into the launcher, where there are GPUs, and a badge into notebooks.',
+  autoStart: true,
+  requires: [IMLPlat],
+  optional: [ILauncher, IToolbarWidgetRegistry, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    { model }: IMLPlat,
+    launcher: ILauncher | null,
+    toolbars: IToolbarWidgetRegistry | null,
+    translator: ITranslator | null
+  ): void => {
+    const context = contextOf(app, model, translator);
+    toolbars?.addFactory<NotebookPanel>('Notebook', 'gpu', notebook => new GPUBadge(context, notebook));
+    let added = false;
+    model.gpus.changed.connect(() => {
+      app.commands.notifyCommandChanged(CommandIDs.newGPUNotebook);
+      if (!added && (model.gpus.data?.devices.length ?? 0) > 0) {
+        added = true;
+        launcher?.add({ command: CommandIDs.newGPUNotebook, category: context.trans.__('Notebook'), rank: 100 });
+      }
+    });
+  }
+};
+
 const status: JupyterFrontEndPlugin<void> = {
   id: `${NAMESPACE}:status`,
   description: 'Shows running and waiting jobs in the status bar while there are any.',
@@ -197,4 +225,4 @@ const running: JupyterFrontEndPlugin<void> = {
 };
 
 export { IMLPlat } from './tokens';
-export default [platform, panel, notebook, running, status] as JupyterFrontEndPlugin<unknown>[];
+export default [platform, panel, notebook, gpus, running, status] as JupyterFrontEndPlugin<unknown>[];

@@ -1,4 +1,4 @@
-/** Living jobs, sweeps, pipelines and endpoints in JupyterLab's panel of running things: people look there to free them. */
+/** Living jobs, sweeps, pipelines, endpoints and leases in JupyterLab's panel of running things: people look there to free them. */
 
 import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { IRunningSessions } from '@jupyterlab/running';
@@ -6,13 +6,14 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { ended } from './model';
 import type { IPanelContext } from './panels/context';
 import { servedVersions } from './panels/deployments';
+import { asked, leasesOf, placeAndTime, purpose } from './panels/gpus/words';
 import { counted, figuresOf } from './panels/jobs/figures';
 import { shortId } from './panels/jobs/words';
 import { allNodes, endedNodes, progressWords as pipelineWords } from './panels/pipeline/words';
 import { progressWords } from './panels/sweep/words';
 import { CommandIDs } from './tokens';
-import type { Deployment, Job, Pipeline, Sweep } from './types';
-import { deployIcon, pipelineIcon, runAsJobIcon, sweepIcon } from './widgets/icons';
+import type { Deployment, Job, Lease, Pipeline, Sweep } from './types';
+import { deployIcon, gpuIcon, pipelineIcon, runAsJobIcon, sweepIcon } from './widgets/icons';
 import { stateWord } from './widgets/state';
 
 type Item = IRunningSessions.IRunningItem;
@@ -22,7 +23,7 @@ export class RunningManager implements IRunningSessions.IManager {
     const { model, trans } = _context;
     this.name = trans.__('ML Platform');
     this.shutdownAllLabel = trans.__('Cancel All Jobs');
-    for (const resource of [...counted(model), model.deployments]) {
+    for (const resource of [...counted(model), model.deployments, model.gpus]) {
       (resource.changed as ISignal<unknown, unknown>).connect(() => {
         this._runningChanged.emit();
       });
@@ -56,13 +57,14 @@ export class RunningManager implements IRunningSessions.IManager {
       ...this._sweeps.map(sweep => this._ofSweep(sweep)),
       ...this._pipelines.map(pipeline => this._ofPipeline(pipeline)),
       ...this._jobs.map(job => this._ofJob(job)),
-      ...this._endpoints.map(deployment => this._ofDeployment(deployment))
+      ...this._endpoints.map(deployment => this._ofDeployment(deployment)),
+      ...leasesOf(this._context.model.gpus.data).map(lease => this._ofLease(lease))
     ];
   }
 
   refreshRunning(): void {
     const { model } = this._context;
-    [...counted(model), model.deployments].forEach(resource => {
+    [...counted(model), model.deployments, model.gpus].forEach(resource => {
       resource.invalidate();
     });
   }
@@ -140,6 +142,18 @@ export class RunningManager implements IRunningSessions.IManager {
       detail: () => stateWord(deployment.state, trans),
       open: this._run(CommandIDs.openDeployment, { name: deployment.name }),
       shutdown: this._run(CommandIDs.deleteDeployment, { name: deployment.name })
+    };
+  }
+
+  private _ofLease(lease: Lease): Item {
+    const { trans } = this._context;
+    return {
+      icon: () => gpuIcon,
+      label: () => trans.__('%1 for %2', asked(lease, trans), purpose(lease) || lease.owner),
+      labelTitle: () => trans.__('Lease %1 of %2', lease.id, lease.owner),
+      detail: () => (lease.state === 'queued' ? placeAndTime(lease, trans) : trans.__('held')),
+      open: this._run(CommandIDs.openPanel, { section: 'gpus' }),
+      shutdown: this._run(CommandIDs.releaseLease, { id: lease.id })
     };
   }
 

@@ -10,7 +10,7 @@ import { stateIcons } from './widgets/icons';
 
 interface IFigures extends IJobFigures {
   readonly trouble: number;
-  readonly gpus: { readonly used: number; readonly of: number };
+  readonly gpus: { readonly used: number; readonly of: number; readonly waiting: number };
 }
 
 export class StatusItem extends ReactWidget {
@@ -29,8 +29,8 @@ export class StatusItem extends ReactWidget {
 
   /** True when there is something to say. */
   get isActive(): boolean {
-    const { running, queued, trouble } = this._figures;
-    return running + queued + trouble > 0;
+    const { running, queued, trouble, gpus } = this._figures;
+    return running + queued + trouble + gpus.used + gpus.waiting > 0;
   }
 
   get activeChanged(): ISignal<this, void> {
@@ -45,7 +45,13 @@ export class StatusItem extends ReactWidget {
         {running > 0 && this._part('jobs', stateIcons.running, 'brand', String(running), trans._n('%1 job running', '%1 jobs running', running))}
         {queued > 0 && this._part('jobs', stateIcons.queued, 'quiet', String(queued), trans._n('%1 job queued', '%1 jobs queued', queued))}
         {gpus.of > 0 &&
-          this._part('gpus', null, 'quiet', `GPU ${gpus.used}/${gpus.of}`, trans.__('%1 of %2 GPUs in use', gpus.used, gpus.of))}
+          this._part(
+            'gpus',
+            null,
+            'quiet',
+            gpus.waiting > 0 ? trans.__('GPU %1/%2 · %3 waiting', gpus.used, gpus.of, gpus.waiting) : `GPU ${gpus.used}/${gpus.of}`,
+            trans.__('%1 of %2 GPUs in use', gpus.used, gpus.of)
+          )}
         {trouble > 0 &&
           this._part('deployments', stateIcons.warning, 'warn', String(trouble), trans._n('%1 deployment in trouble', '%1 deployments in trouble', trouble))}
       </>
@@ -84,7 +90,11 @@ export class StatusItem extends ReactWidget {
     return {
       ...figuresOf(model),
       trouble: (model.deployments.data?.items ?? []).filter(each => each.state === 'failed' || each.state === 'degraded').length,
-      gpus: { used: devices.filter(device => device.lease !== null).length, of: devices.length }
+      gpus: {
+        used: devices.filter(device => device.lease !== null || device.shares.length > 0).length,
+        of: devices.length,
+        waiting: model.gpus.data?.queue.length ?? 0
+      }
     };
   }
 

@@ -64,5 +64,7 @@ export const CommandIDs = {
   deployModel: 'mlplat:deploy-model',
   openDeployment: 'mlplat:open-deployment',
   deleteDeployment: 'mlplat:delete-deployment',
-  checkDrift: 'mlplat:check-drift'
+  checkDrift: 'mlplat:check-drift',
+  newGPUNotebook: 'mlplat:new-gpu-notebook',
+  releaseLease: 'mlplat:release-lease'
 } as const;

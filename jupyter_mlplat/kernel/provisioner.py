@@ -84,8 +84,18 @@ class Provisioner(WarmStart):
             await in_thread(self._give_back)
 
     def _prepared(self, env: dict[str, str]) -> dict[str, str]:
-        """`env` with what makes MLflow in the kernel write where the platform reads."""
-        own = platform()
+        """`env` with what makes MLflow in the kernel write where the platform reads.
+
+        A platform that cannot be used keeps nobody from a kernel that needs nothing of it.
+        """
+        try:
+            own = platform()
+            own.home  # noqa: B018 - it is made
+        except Exception as error:
+            if self.gpus:
+                raise
+            self.log.warning("a plain kernel is started: the platform cannot be used: %s", error)
+            return env
         if own.warm_kernels:
             self.pool, self.imports = Pool(own.home, **own.warm), imports_of(self.notebook)
         if env.get("MLFLOW_TRACKING_URI"):
@@ -115,10 +125,16 @@ class Provisioner(WarmStart):
     def _adopted(self) -> Lease | None:
         """The lease that somebody asked for ahead for this notebook, from now on without an end by time."""
         try:
-            there = self.notebook and platform().gpus_source.devices()
+            if not (self.notebook and platform().gpus_source.devices()):
+                return None
+            return platform().gpus.adopt(self.notebook, pid=os.getpid())
         except Unavailable:
+            return None  # no driver
+        except Exception as error:
+            if self.gpus:
+                raise
+            self.log.warning("no lease was looked for: %s", error)
             return None
-        return platform().gpus.adopt(self.notebook, pid=os.getpid()) if there else None
 
     async def _granted(self) -> Lease:
         """Ask for the kernelspec's devices, and wait for them. Raises `Conflict` where the request is cancelled."""

@@ -102,6 +102,10 @@ class WarmStart(LocalProvisioner):  # type: ignore[misc]
             self.cold = command
             self.log.debug("a plain kernel is started: %s", error)
             return None
+        except Exception:
+            # Nobody shall be without a kernel for want of a quick one.
+            self.log.warning("a plain kernel is started: no warm one could be taken", exc_info=True)
+            return None
         for name in port_names:
             setattr(manager, name, 0)
         manager.load_connection_info(self.warm.connection_info)

@@ -5,6 +5,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Widget } from '@lumino/widgets';
 import { type ICommandContext, type ICommandOptions, text, told } from './command';
 import { deploymentCommands } from './deployments';
+import { gpuCommands } from './gpus';
 import { jobListCommands } from './job-list';
 import { jobCommands } from './jobs';
 import { pipelineCommands } from './pipelines';
@@ -44,7 +45,7 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
     }
   };
   const whole: ICommandContext = { ...options, show, close, saved };
-  return [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands]
+  return [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands, gpuCommands]
     .flatMap(list => list(whole))
     .map(command =>
       commands.addCommand(command.id, {

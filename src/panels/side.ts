@@ -13,7 +13,7 @@ import { DeploymentsSection } from './deployments';
 import { DriftSection } from './drift';
 import { FeaturesSection } from './features';
 import { Fold } from './fold';
-import { GPUsSection } from './gpus';
+import { GPUsSection } from './gpus/section';
 import { JobsSection } from './jobs/section';
 import { RunsSection } from './runs';
 import { Head } from './side-head';

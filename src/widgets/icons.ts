@@ -57,6 +57,14 @@ export const editIcon = icon('edit', `<path d="m3 13 .7-3L10.6 3.1l2.3 2.3L6 12.
 export const compareIcon = icon('compare', `<path d="M3 4.5h6M6 1.8v5.4M3 12h6"/><path d="M12.6 2v12" opacity=".5"/>`, LINE);
 export const promoteIcon = icon('promote', `<path d="M8 13.5V5.2m0 0L4.8 8.4M8 5.2l3.2 3.2M3.4 2.5h9.2"/>`, LINE);
 export const cancelIcon = icon('cancel', `<rect x="3.5" y="3.5" width="9" height="9" rx="1.5" fill="currentColor"/>`);
+export const gpuIcon = new LabIcon({
+  name: 'mlplat:gpu',
+  svgstr: `<svg xmlns="http://www.w3.org/2000/svg" width="24" viewBox="0 0 24 24">
+  <g class="jp-icon3 jp-icon-selectable" fill="#616161">
+    <path d="M3 5h2v14H3zm3 1.5h15v9H6zm2 2v5h11v-5zm.5 8H18v2H8.5z"/>
+    <circle cx="11" cy="11" r="1.7"/><circle cx="16" cy="11" r="1.7"/>
+  </g></svg>`
+});
 export const trashIcon = icon('trash', `<path d="M3 4.5h10M6.5 4V2.8h3V4m-5 .5.6 8.7h5.8l.6-8.7M6.8 7v3.8M9.2 7v3.8"/>`, LINE);
 export const tryIcon = icon('try', `<path d="M2.5 8h7m0 0L6.8 5.3M9.5 8l-2.7 2.7M9 3h3.2a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H9"/>`, LINE);
 export const deployIcon = icon('deploy', `<path d="M8 10V2.5m0 0L5 5.5m3-3 3 3M3 9.5v3a1 1 0 0 0 1 1h8a1 1 0 0 0 1-1v-3"/>`, LINE);

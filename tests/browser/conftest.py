@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -143,8 +144,17 @@ def jp_server_cleanup() -> None:
 
 @pytest.fixture(scope="package")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """JupyterLab on a free port, with home, configuration and data directories of its own."""
-    base = tmp_path_factory.mktemp("lab")
+    """JupyterLab with the template and some more notebooks."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as made:
+        yield made
+
+
+@contextmanager
+def running_lab(base: Path, **settings: object) -> Iterator[Lab]:
+    """JupyterLab on a free port, with home, configuration and data directories of its own in `base`.
+
+    `settings` are the platform's.
+    """
     user, root = base / "user", base / "work"
     config = user / ".jupyter"
     for folder in (root, config / "labconfig", user / "data", user / "runtime"):
@@ -152,6 +162,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (config / "labconfig" / "page_config.json").write_text(
         json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     )
+    (config / "jupyter_mlplat_config.json").write_text(json.dumps({"Platform": settings}))
     shutil.copy(TEMPLATE, root)
     nbformat.write(slow_notebook(), root / "slow.ipynb")
     nbformat.write(failing_notebook(), root / "failing.ipynb")

@@ -221,6 +221,28 @@ def test_a_notebook_teaches_what_it_imports(own: Platform, warm: Callable[..., K
     until(lambda: any("numpy" in one["preloaded"] for one in Pool(own.home).status()), WITHIN)
 
 
+@pytest.mark.parametrize("broken", ["configuration", "store", "data directory"])
+def test_a_platform_that_cannot_be_used_keeps_nobody_from_a_kernel(
+    own: Platform, start: Callable[..., KernelManager], monkeypatch: pytest.MonkeyPatch, broken: str, tmp_path: Path
+) -> None:
+    def fails() -> Platform:
+        raise Invalid("the configuration is wrong", hint="mend it")
+
+    if broken == "configuration":
+        monkeypatch.setattr(provisioner, "platform", fails)
+    elif broken == "store":
+        own.home.database.write_bytes(b"no database " * 1000)
+    else:
+        (tmp_path / "a-file").touch()
+        other = Platform(home_dir=str(tmp_path / "a-file" / "below"), gpu_source="fake:1xA100-80G")
+        monkeypatch.setattr(provisioner, "platform", lambda: other)
+    manager = start(session=str(tmp_path / "n.ipynb"))
+    assert run(manager, "print(1)") == "1"
+    manager.shutdown_kernel(now=True)
+    with pytest.raises(Exception):  # noqa: B017 - devices come from the ledger alone
+        start(gpus=1)
+
+
 # --- devices ----------------------------------------------------------------------------------------
 
 

@@ -1,13 +1,14 @@
 /** The section GPUs: devices as bars of memory, and who waits for one; or why there are none. */
 
 import * as React from 'react';
-import type { TranslationBundle } from '@jupyterlab/translation';
-import type { GPU, GPUs, Lease } from '../types';
-import { Empty } from '../widgets/feedback';
-import { bytes, percent } from '../widgets/format';
-import { useTrans } from '../widgets/trans';
-import { type IPanelContext, Show } from './context';
-import { Section } from './section';
+import { CommandIDs } from '../../tokens';
+import type { GPU, GPUs, Lease } from '../../types';
+import { Empty } from '../../widgets/feedback';
+import { bytes, percent } from '../../widgets/format';
+import { useTrans } from '../../widgets/trans';
+import { CommandButton, type IPanelContext, Show } from '../context';
+import { Section } from '../section';
+import { asked, holder, holders, isFree, placeAndTime } from './words';
 
 export class GPUsSection extends Section {
   constructor(context: IPanelContext) {
@@ -49,6 +50,7 @@ function Devices(props: { readonly gpus: GPUs }): JSX.Element {
   }
   return (
     <>
+      <CommandButton command={CommandIDs.newGPUNotebook} />
       <ul className="jp-mlplat-list" aria-label={trans.__('GPUs')}>
         {gpus.devices.map(device => (
           <DeviceRow key={device.uuid} device={device} />
@@ -68,26 +70,6 @@ function Devices(props: { readonly gpus: GPUs }): JSX.Element {
   );
 }
 
-function isFree(device: GPU): boolean {
-  return device.lease === null && device.shares.length === 0 && device.note === null;
-}
-
-function holder(lease: Lease): string {
-  return lease.label ? `${lease.owner} (${lease.label})` : lease.owner;
-}
-
-/** "Held by ada (train.ipynb)", "Shared by ada (20 GB), grace (8 GB)", "In use without a lease" or "Free". */
-function holders(device: GPU, trans: TranslationBundle): string {
-  if (device.lease) {
-    return trans.__('Held by %1', holder(device.lease));
-  }
-  if (device.shares.length > 0) {
-    const names = device.shares.map(lease => `${lease.owner} (${bytes(lease.memory ?? 0)})`);
-    return trans.__('Shared by %1', names.join(', '));
-  }
-  return device.note ? trans.__('In use without a lease') : trans.__('Free');
-}
-
 function QueueRow(props: { readonly lease: Lease }): JSX.Element {
   const { lease } = props;
   const trans = useTrans();
@@ -95,18 +77,23 @@ function QueueRow(props: { readonly lease: Lease }): JSX.Element {
   return (
     <li className="jp-mlplat-device">
       <div className="jp-mlplat-deviceHead">
-        <span className="jp-mlplat-rowName">
+        <span className="jp-mlplat-rowName" title={lease.label}>
           {lease.position} · {holder(lease)}
         </span>
         <span className="jp-mlplat-word" data-tone="quiet">
-          {lease.count} × {lease.gpu_type ?? trans.__('GPU')}
+          {asked(lease, trans)}
         </span>
+        <CommandButton
+          command={CommandIDs.releaseLease}
+          args={{ id: lease.id }}
+          label={trans.__('Leave the queue: %1', holder(lease))}
+          iconOnly
+        />
       </div>
-      {why.length > 0 && (
-        <div className="jp-mlplat-rowDetail">
-          <span>{why.join('; ')}</span>
-        </div>
-      )}
+      <div className="jp-mlplat-rowDetail">
+        <span>{placeAndTime(lease, trans)}</span>
+        {why.length > 0 && <span>{why.join('; ')}</span>}
+      </div>
     </li>
   );
 }
@@ -125,6 +112,14 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         <span className="jp-mlplat-word" data-tone={isFree(device) ? 'success' : device.note ? 'warn' : 'brand'}>
           {holders(device, trans)}
         </span>
+        {device.lease && (
+          <CommandButton
+            command={CommandIDs.releaseLease}
+            args={{ id: device.lease.id }}
+            label={trans.__('Give device %1 back', device.index)}
+            iconOnly
+          />
+        )}
       </div>
       <div
         className="jp-mlplat-meter"

@@ -1,0 +1,152 @@
+/** Commands around GPUs: a notebook that has some, and giving them back. */
+
+import { Notification } from '@jupyterlab/apputils';
+import { UUID } from '@lumino/coreutils';
+import { GPUForm } from '../panels/gpus/form';
+import { asked, leasesOf, placeAndTime, purpose } from '../panels/gpus/words';
+import { asApiError } from '../resource';
+import { CommandIDs } from '../tokens';
+import type { Lease } from '../types';
+import { showForm } from '../widgets/dialog';
+import { cancelIcon, gpuIcon } from '../widgets/icons';
+import { choose, type ICommand, type ICommandContext, STRING, sure, text } from './command';
+
+/** So often a place in the queue is asked for again, in milliseconds. */
+const LOOK = 1000;
+
+export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
+  const { commands, model, trans } = context;
+  const { contents, kernelspecs } = app.serviceManager;
+
+  const open = async (path: string): Promise<void> => {
+    await kernelspecs.ready;
+    const name = kernelspecs.specs?.default ?? 'python3';
+    await commands.execute('docmanager:open', { path, factory: 'Notebook', kernel: { name } });
+    model.gpus.invalidate();
+  };
+
+  /** Shows the place in the queue until it is granted, cancelled or ended; true when it was granted. */
+  const wait = async (first: Lease): Promise<boolean> => {
+    let lease = first;
+    let cancelled = false;
+    const words = (): string => trans.__('Waiting for %1: %2', asked(lease, trans), placeAndTime(lease, trans));
+    const id = Notification.emit(words(), 'in-progress', {
+      autoClose: false,
+      actions: [
+        {
+          label: trans.__('Cancel'),
+          callback: () => {
+            cancelled = true;
+            void model.api.gpus.release(lease.id);
+          }
+        }
+      ]
+    });
+    try {
+      while (lease.state === 'queued') {
+        await new Promise(resolve => setTimeout(resolve, LOOK));
+        lease = await model.api.gpus.lease(lease.id);
+        if (lease.state === 'queued') {
+          Notification.update({ id, message: words() });
+        }
+      }
+    } finally {
+      Notification.dismiss(id);
+      model.gpus.invalidate();
+    }
+    if (lease.state !== 'granted' && !cancelled) {
+      Notification.warning(trans.__('The request for GPUs was ended: %1', lease.reason ?? ''), { autoClose: 10000 });
+    }
+    return lease.state === 'granted';
+  };
+
+  return [
+    {
+      id: CommandIDs.newGPUNotebook,
+      label: trans.__('Notebook with GPUs…'),
+      caption: trans.__('Ask for GPUs, and open a new notebook whose kernel has them'),
+      icon: gpuIcon,
+      args: { cwd: STRING(trans.__('the folder of the notebook')) },
+      enabled: () => (model.gpus.data?.devices.length ?? 0) > 0,
+      run: async args => {
+        await model.gpus.refresh();
+        const gpus = model.gpus.data;
+        if (gpus === null || gpus.devices.length === 0) {
+          Notification.info(gpus?.message ?? trans.__('No GPU was found on this machine.'), { autoClose: 5000 });
+          return null;
+        }
+        const made: { path?: string; lease?: Lease } = {};
+        const forget = async (): Promise<void> => {
+          if (made.path !== undefined) {
+            await contents.delete(made.path).catch(() => undefined);
+          }
+        };
+        const body = new GPUForm(context, gpus, async wanted => {
+          made.path ??= (await contents.newUntitled({ path: text(args.cwd) ?? '', type: 'notebook' })).path;
+          try {
+            made.lease = await model.api.gpus.acquire({ ...wanted, notebook: made.path }, UUID.uuid4());
+            return null;
+          } catch (reason) {
+            const error = asApiError(reason);
+            return [error.message, error.hint].filter(Boolean).join(' – ');
+          }
+        });
+        const accepted = await showForm({
+          title: trans.__('A notebook with GPUs'),
+          accept: trans.__('Start'),
+          body,
+          submit: () => body.submit()
+        });
+        const { lease, path } = made;
+        if (!accepted || lease === undefined || path === undefined) {
+          await forget();
+          return null;
+        }
+        model.gpus.invalidate();
+        if (lease.state !== 'granted' && !(await wait(lease))) {
+          await forget();
+          return null;
+        }
+        await open(path);
+        return path;
+      }
+    },
+    {
+      id: CommandIDs.releaseLease,
+      label: trans.__('Give GPUs Back…'),
+      caption: trans.__('End a claim on GPUs; a program that uses them is not stopped by it'),
+      icon: cancelIcon,
+      args: { id: STRING(trans.__("the lease's id")) },
+      run: async args => {
+        await model.gpus.refresh();
+        const leases = leasesOf(model.gpus.data);
+        const given = text(args.id);
+        const lease = given
+          ? leases.find(each => each.id === given)
+          : await choose(
+              trans.__('Give back'),
+              leases,
+              each => `${each.owner} ${purpose(each)}: ${asked(each, trans)} (${each.id})`,
+              trans.__('No GPU is leased.')
+            );
+        if (!lease || lease.ended_at !== null) {
+          return null;
+        }
+        const held = lease.state === 'granted';
+        const yes =
+          !held ||
+          (await sure(
+            trans,
+            trans.__('Give back %1?', asked(lease, trans)),
+            trans.__('%1 holds them. Others may be given them at once; what runs on them now is not stopped.', purpose(lease) || lease.owner),
+            trans.__('Give back')
+          ));
+        if (yes) {
+          await model.api.gpus.release(lease.id);
+          model.gpus.invalidate();
+        }
+        return null;
+      }
+    }
+  ];
+}

@@ -1,0 +1,59 @@
+/** In a notebook's toolbar: which GPUs its kernel has, or its place in the queue. Nothing where it has none. */
+
+import { ReactWidget } from '@jupyterlab/apputils';
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import * as React from 'react';
+import { CommandIDs } from '../../tokens';
+import type { IPanelContext } from '../context';
+import { leaseOf, placeAndTime } from './words';
+
+export class GPUBadge extends ReactWidget {
+  constructor(
+    private readonly _context: IPanelContext,
+    private readonly _notebook: NotebookPanel
+  ) {
+    super();
+    this.addClass('jp-mlplat');
+    this.addClass('jp-mlplat-gpuBadge');
+    _context.model.gpus.changed.connect(this._renew, this);
+    _notebook.context.pathChanged.connect(this._renew, this);
+  }
+
+  override dispose(): void {
+    this._context.model.gpus.changed.disconnect(this._renew, this);
+    super.dispose();
+  }
+
+  protected render(): JSX.Element | null {
+    const { model, trans, commands } = this._context;
+    const gpus = model.gpus.data;
+    const lease = leaseOf(gpus, this._notebook.context.localPath);
+    if (!lease) {
+      return null;
+    }
+    const held = (gpus?.devices ?? []).filter(device => lease.devices.includes(device.uuid));
+    const words = lease.state === 'queued' ? placeAndTime(lease, trans) : held.map(device => device.index).join(', ');
+    const title =
+      lease.state === 'queued'
+        ? trans.__('The kernel of this notebook waits for a GPU: %1', words)
+        : trans.__('The kernel of this notebook has %1', held.map(device => `${device.name} (${device.index})`).join(', '));
+    return (
+      <button
+        type="button"
+        className="jp-mlplat-badge"
+        data-tone={lease.state === 'queued' ? 'quiet' : 'brand'}
+        title={title}
+        aria-label={title}
+        onClick={() => {
+          void commands.execute(CommandIDs.openPanel, { section: 'gpus' });
+        }}
+      >
+        {trans.__('GPU %1', words)}
+      </button>
+    );
+  }
+
+  private _renew(): void {
+    this.update();
+  }
+}

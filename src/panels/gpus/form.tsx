@@ -1,0 +1,140 @@
+/** Which GPUs a new notebook shall have. */
+
+import { ReactWidget } from '@jupyterlab/apputils';
+import * as React from 'react';
+import type { GPUs } from '../../types';
+import { bytes } from '../../widgets/format';
+import { TransContext, useTrans } from '../../widgets/trans';
+import type { IPanelContext } from '../context';
+import { isFree } from './words';
+
+const GIB = 2 ** 30;
+
+/** What was asked for. */
+export interface IAsked {
+  readonly gpu_type: string | null;
+  readonly count: number;
+  readonly memory: number | null;
+}
+
+/** The body of the dialog; `asked` is what stands in it. */
+export class GPUForm extends ReactWidget {
+  constructor(
+    private readonly _context: IPanelContext,
+    private readonly _gpus: GPUs,
+    private readonly _submit: (asked: IAsked) => Promise<string | null>
+  ) {
+    super();
+    this.addClass('jp-mlplat');
+  }
+
+  /** Submits; false, with the reason shown, where it was refused. */
+  async submit(): Promise<boolean> {
+    this._wrong = await this._submit(this._asked);
+    this.update();
+    return this._wrong === null;
+  }
+
+  protected render(): JSX.Element {
+    return (
+      <TransContext.Provider value={this._context.trans}>
+        <Fields
+          gpus={this._gpus}
+          asked={this._asked}
+          wrong={this._wrong}
+          change={asked => {
+            this._asked = asked;
+            this._wrong = null;
+            this.update();
+          }}
+        />
+      </TransContext.Provider>
+    );
+  }
+
+  private _asked: IAsked = { gpu_type: null, count: 1, memory: null };
+  private _wrong: string | null = null;
+}
+
+interface IFieldsProps {
+  readonly gpus: GPUs;
+  readonly asked: IAsked;
+  readonly wrong: string | null;
+  readonly change: (asked: IAsked) => void;
+}
+
+function Fields(props: IFieldsProps): JSX.Element {
+  const { gpus, asked, change } = props;
+  const trans = useTrans();
+  const names = [...new Set(gpus.devices.map(device => device.name))];
+  const suitable = gpus.devices.filter(
+    device => (asked.gpu_type === null || device.name === asked.gpu_type) && device.memory_total_bytes >= (asked.memory ?? 0)
+  );
+  const free = suitable.filter(isFree).length;
+  const largest = Math.max(...gpus.devices.map(device => device.memory_total_bytes));
+  return (
+    <div className="jp-mlplat-runForm">
+      <div className="jp-mlplat-field">
+        <label htmlFor="jp-mlplat-gpu-type">{trans.__('Type')}</label>
+        <div className="jp-mlplat-fieldControl">
+          <select
+            id="jp-mlplat-gpu-type"
+            value={asked.gpu_type ?? ''}
+            onChange={event => {
+              change({ ...asked, gpu_type: event.target.value || null });
+            }}
+          >
+            <option value="">{trans.__('any')}</option>
+            {names.map(name => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </div>
+      </div>
+      <div className="jp-mlplat-field">
+        <label htmlFor="jp-mlplat-gpu-count">{trans.__('Devices')}</label>
+        <div className="jp-mlplat-fieldControl">
+          <input
+            id="jp-mlplat-gpu-count"
+            type="number"
+            min={1}
+            max={gpus.devices.length}
+            value={asked.count}
+            onChange={event => {
+              change({ ...asked, count: Math.max(1, Math.trunc(Number(event.target.value) || 1)) });
+            }}
+          />
+          <span className="jp-mlplat-range">1 – {gpus.devices.length}</span>
+        </div>
+      </div>
+      <div className="jp-mlplat-field">
+        <label htmlFor="jp-mlplat-gpu-memory">{trans.__('Memory of each, GiB')}</label>
+        <div className="jp-mlplat-fieldControl">
+          <input
+            id="jp-mlplat-gpu-memory"
+            type="number"
+            min={1}
+            placeholder={trans.__('any')}
+            onChange={event => {
+              const size = Number(event.target.value);
+              change({ ...asked, memory: size > 0 ? Math.round(size * GIB) : null });
+            }}
+          />
+          <span className="jp-mlplat-range">{trans.__('at most %1', bytes(largest))}</span>
+        </div>
+      </div>
+      <p className="jp-mlplat-hint" aria-live="polite">
+        {free >= asked.count
+          ? trans.__('%1 of %2 such devices are free: it starts at once.', free, suitable.length)
+          : trans.__('%1 of %2 such devices are free: it waits for its turn, and you can go on working.', free, suitable.length)}
+      </p>
+      {props.wrong !== null && (
+        <p className="jp-mlplat-fieldError" role="alert">
+          {props.wrong}
+        </p>
+      )}
+    </div>
+  );
+}
