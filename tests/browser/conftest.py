@@ -162,7 +162,9 @@ def running_lab(base: Path, **settings: object) -> Iterator[Lab]:
     (config / "labconfig" / "page_config.json").write_text(
         json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     )
-    (config / "jupyter_mlplat_config.json").write_text(json.dumps({"Platform": settings}))
+    # What waits warm is imported while pages are looked at: too much for two processors.
+    known = {"warm_kernels": 0, **settings}
+    (config / "jupyter_mlplat_config.json").write_text(json.dumps({"Platform": known}))
     shutil.copy(TEMPLATE, root)
     nbformat.write(slow_notebook(), root / "slow.ipynb")
     nbformat.write(failing_notebook(), root / "failing.ipynb")

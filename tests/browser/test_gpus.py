@@ -14,7 +14,7 @@ from .conftest import Lab, View, running_lab
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """JupyterLab on a machine with four GPUs that are not there."""
-    with running_lab(tmp_path_factory.mktemp("gpus"), gpu_source="fake:4xA100-80G", warm_kernels=0) as made:
+    with running_lab(tmp_path_factory.mktemp("gpus"), gpu_source="fake:4xA100-80G") as made:
         yield made
 
 
