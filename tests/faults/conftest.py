@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlplat.engine import living_engine
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.kernel.pool import Pool
 from jupyter_mlplat.platform import Platform
 
 from ..conftest import copy_mlflow, fail_on_leftovers, stop_engine
+from .scene import until
 
 
 @pytest.fixture(scope="package")
@@ -28,8 +30,11 @@ def warm(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> Ite
     before = os.environ["JUPYTER_CONFIG_PATH"]
     os.environ["JUPYTER_CONFIG_PATH"] = str(folder)
     made = Platform(home_dir=str(home.root))
-    yield made
+    made.wake_engine()
+    until(lambda: living_engine(made) is not None, what="an engine")
+    # Only this one: the engines of other tests keep no kernels.
     os.environ["JUPYTER_CONFIG_PATH"] = before
+    yield made
     stop_engine(made)
     Pool(home).stop()
     made.close()

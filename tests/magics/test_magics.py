@@ -114,7 +114,6 @@ def test_an_error_is_two_lines_and_no_traceback(shell: InteractiveShell, capsys:
         ("%mlplat jbos list", "there is no command 'jbos'"),
         ("%mlplat jobs show 'a", "the line cannot be read: no closing quotation"),
         ("%mlplat scheduler", "scheduler does not end, so a notebook cannot run it"),
-        ("%mlplat kernels list", "kernels is not in this version"),
         ("%%mlplat walk\n1", "%%mlplat walk: only run takes a cell"),
         ("%%mlplat\n1", "%%mlplat: only run takes a cell"),
         ("%%mlplat run --nam x\n1", "run has no option --nam"),
