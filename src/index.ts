@@ -182,7 +182,7 @@ const gpus: JupyterFrontEndPlugin<void> = {
       app.commands.notifyCommandChanged(CommandIDs.newGPUNotebook);
       if (!added && (model.gpus.data?.devices.length ?? 0) > 0) {
         added = true;
-        launcher?.add({ command: CommandIDs.newGPUNotebook, category: context.trans.__('Notebook'), rank: 100 });
+        launcher?.add({ command: CommandIDs.newGPUNotebook, category: CATEGORY, rank: 1 });
       }
     });
   }
