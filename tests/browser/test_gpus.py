@@ -85,7 +85,12 @@ def test_notebook_with_gpus_from_the_launcher_to_giving_them_back(view: View) ->
     expect(queue).to_be_hidden()
     shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-mlplat-badge")
     expect(shown).to_have_text(re.compile(r"^GPU \d, \d$"), timeout=60_000)
-    (lease,) = view.lab.request("leases")["items"]
+    expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+    for _ in range(100):
+        (lease,) = view.lab.request("leases")["items"]
+        if lease["ends_at"] is None:
+            break
+        page.wait_for_timeout(100)
     assert (lease["count"], lease["ends_at"]) == (2, None), "the kernel has taken it over"
 
     # Closed with its kernel, the notebook gives them back.
