@@ -191,7 +191,7 @@ class Execution:
     def _warm_start(self, manager: Any, notebook: dict[str, Any]) -> Any | None:
         """Let the manager take a kernel that waits; what starts them, where none does, is not for an attempt's tree."""
         given = self.attempt.warm
-        if given is None or not manager.ipykernel or "kernel_provisioner" in manager.kernel_spec.metadata:
+        if given is None or not _is_ipykernel(manager) or "kernel_provisioner" in manager.kernel_spec.metadata:
             return None
         from ..home import Home
         from ..kernel.imports import learn_imports
@@ -215,7 +215,7 @@ class Execution:
         if self.attempt.secrets and language.lower() != "python":
             raise Unresolvable(f"secrets reach only notebooks in Python, and the kernel {name!r} is for {language}")
         # Nothing of a job goes into the history of its user.
-        history = ["--HistoryManager.hist_file=:memory:"] if manager.ipykernel else []
+        history = ["--HistoryManager.hist_file=:memory:"] if _is_ipykernel(manager) else []
         warm = self._warm_start(manager, notebook)
         run_sync(manager.start_kernel)(extra_arguments=history, cwd=self.attempt.cwd)
         self._kernel = getattr(manager.provisioner, "process", None)
@@ -333,6 +333,11 @@ class Execution:
                     name="cancel",
                     daemon=True,
                 ).start()
+
+
+def _is_ipykernel(manager: Any) -> bool:
+    """Whatever its kernelspec is called; jupyter_client's own property knows the name `python3` only."""
+    return "ipykernel_launcher" in manager.kernel_spec.argv or bool(manager.ipykernel)
 
 
 def _injected(cell: dict[str, Any]) -> bool:
