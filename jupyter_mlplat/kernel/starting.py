@@ -89,7 +89,9 @@ class WarmStart(LocalProvisioner):  # type: ignore[misc]
             return None
         if not manager.connection_file:
             # jupyter_client chooses it when it writes it, which is the kernel's part here.
-            manager.connection_file = os.path.join(jupyter_runtime_dir(), f"kernel-{uuid4()}.json")
+            folder = jupyter_runtime_dir()
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            manager.connection_file = os.path.join(folder, f"kernel-{uuid4()}.json")
         command = list(manager.format_kernel_cmd(extra_arguments=kwargs.get("extra_arguments", [])))
         assert self.pool is not None
         take = partial(

@@ -37,7 +37,6 @@ def own(platform: Platform, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     platform.warm_kernels = 1
     monkeypatch.setattr(provisioner, "platform", lambda: platform)
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
-    (tmp_path / "runtime").mkdir()
     yield platform
     Pool(platform.home).stop()
     fail_on_leftovers(tmp_path)
