@@ -111,7 +111,8 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
         silence.end()
         runner.stdout.close()
         sweep(TOKEN_VARIABLE, token)
-        _spare.later(payload if payload.get("warm") else None, cold)
+        if payload.get("warm"):
+            _spare.later(payload, cold)
     return (
         record
         or read_record(folder, EXIT_RECORD)
@@ -122,7 +123,7 @@ def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) ->
 class _Spare:
     """A runner that has imported what it needs and waits for the next attempt; and the kernels that wait for it.
 
-    Both come once an attempt has ended and the worker has had a moment of rest: none is in the way of an attempt.
+    Both come a moment after an attempt has ended, also where the next one has begun by then: a queue leaves no rest.
     """
 
     def __init__(self) -> None:
@@ -134,8 +135,6 @@ class _Spare:
         """A runner that has got its order."""
         with self._lock:
             runner, self._runner = self._runner, None
-            if self._timer is not None:
-                self._timer.cancel()
         if runner is not None:
             try:
                 return _told(runner, order)
@@ -144,13 +143,11 @@ class _Spare:
                 runner.wait()
         return _told(_start(), order)
 
-    def later(self, payload: dict[str, Any] | None, cold: list[str] | None) -> None:
-        """Make ready for the next attempt after `REST_S`; for none where `payload`, the last one, is None."""
-        if payload is None:
-            return
+    def later(self, payload: dict[str, Any], cold: list[str] | None) -> None:
+        """Make ready after `REST_S` for attempts like this one; `cold` is the command of a kernel that was not warm."""
         with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
+            if self._timer is not None and self._timer.is_alive():
+                return
             self._timer = threading.Timer(REST_S, self._make_ready, (payload, cold))
             self._timer.daemon = True
             self._timer.start()

@@ -98,7 +98,8 @@ def leave(app: Any) -> NoReturn:
     gc.collect()
     # A file that was never closed is written when the interpreter takes it apart.
     for one in gc.get_objects():
-        if isinstance(one, io.TextIOWrapper | io.BufferedWriter | io.BufferedRandom) and not one.closed:
+        # A tuple: the environment's own Python may be older than ours.
+        if isinstance(one, (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)) and not one.closed:
             with contextlib.suppress(Exception):
                 one.flush()
     os._exit(0)
