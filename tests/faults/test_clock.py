@@ -39,6 +39,7 @@ def engine_here(platform: Platform) -> Iterator[EngineLease]:
     """The engine in a thread of this process, so that its clock is ours; it ends with all that it keeps."""
     lease = EngineLease(platform.store)
     assert lease.acquire()
+    platform.warm_kernels = 0  # what waits outlives an engine, until `stop`
     engine = Engine(platform, lease)
     thread = threading.Thread(target=engine.run, name="engine")
     thread.start()
