@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -49,6 +50,23 @@ _UNSET = (
 
 # Every process that a test starts would compile what it imports, each time anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+# --- two processes run the tests ------------------------------------------------------------------
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests stay together; so do all that share a browser and a server, or a warm engine."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = file.rpartition("/")[0]
+            return folder if folder.endswith(("/browser", "/faults")) else file
+
+    return ByFile(config, log)
 
 
 # --- no process is left behind --------------------------------------------------------------------
