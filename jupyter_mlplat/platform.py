@@ -72,6 +72,10 @@ class Platform(LoggingConfigurable):
         help="Devices that may be had at a time: by user, by @group for all of its users together, and by * for each "
         "user without a number of their own."
     ).tag(config=True)
+    gpu_prices = Unicode(
+        help="YAML or JSON file with what devices cost and what users may spend; a relative path is in the data "
+        "directory."
+    ).tag(config=True)
     warm_kernels = Integer(
         2, min=0, max=64, help="Kernels that wait, initialised, in each environment in use; 0 starts each one plainly."
     ).tag(config=True)
@@ -229,6 +233,8 @@ class Platform(LoggingConfigurable):
             backend=self.backend,
             slots=self.slots,
             channels=self.channels,
+            # Which devices other hosts have is not known here.
+            refuse_gpus=self.gpus.refuse if self.backend == "local" else None,
         )
 
     @cached_property
@@ -288,11 +294,13 @@ class Platform(LoggingConfigurable):
 
     @cached_property
     def gpus(self) -> GPUsService:
-        from .services.gpus import GPUsService, Quotas
+        from .services.gpus import GPUsService, PriceFile, Quotas
 
         groups = {str(name): [str(user) for user in users] for name, users in self.groups.items()}
         limits = {str(whose): int(limit) for whose, limit in self.gpu_quota.items()}
-        return GPUsService(self.store, self.gpus_source, self.clock, Quotas(limits, groups))
+        prices = PriceFile(self.home.root / os.path.expanduser(self.gpu_prices) if self.gpu_prices else None)
+        quotas = Quotas(limits, groups)
+        return GPUsService(self.store, self.gpus_source, self.clock, quotas, self.wake_engine, prices)
 
     def status(self) -> Status:
         """Versions, where data lives, what is running, and what is not available and why."""

@@ -86,8 +86,6 @@ def absent() -> Iterator[str]:
     yield "- Nouns: " + ", ".join(f"`{noun}`" for noun in sorted(ABSENT.nouns))
     for noun, verbs in ABSENT.verbs.items():
         yield f"- Verbs of {noun}: " + ", ".join(f"`{verb}`" for verb in sorted(verbs))
-    for words, options in ABSENT.options.items():
-        yield f"- Options of {words}: " + ", ".join(f"`{option}`" for option in sorted(options))
 
 
 @part("routes", "rest.md")

@@ -50,6 +50,9 @@ def fill(store: Store) -> None:
                     metric={"accuracy": 0.9736842105263158} if state == "succeeded" else {},
                     cells_total=3,
                     cells_done=min(number, 3),
+                    gpus=1 if state == "running" else 0,
+                    gpu_type="A100" if state == "running" else None,
+                    interruptible=state == "running",
                     idempotency_key=f"ana:{number}",
                 )
             )
@@ -172,10 +175,13 @@ def fill(store: Store) -> None:
              "seconds": 3600.0, "ends_at": at(91), "idempotency_key": "ana:1"},
             {"state": "queued", "devices": [], "count": 2, "wanted": ["GPU-1", "GPU-2"], "priority": 5, "place": 0.5,
              "load": 2.25, "cause": "request 4 of ben came before it: priority 6", "held_up": "ana has 2 of the 2 …"},
+            {"state": "granted", "devices": ["GPU-3"], "kind": "job", "job_id": 4, "attempt": 4, "granted_at": at(4),
+             "notebook": "/data/notebooks/träin's.ipynb", "interruptible": True, "wanted_by": 3, "price": 2.5,
+             "idle_limit": 600.0, "idle_since": at(20), "idle_seconds": 60.0, "seen_at": at(30)},
             {"state": "expired", "devices": ["GPU-1"], "granted_at": at(5), "ended_at": at(6), "reason": "owner_gone"},
         ):  # fmt: skip
             transaction.connection.execute(insert(tables.leases).values(**asked, **lease))
-        for number, held in enumerate(({"lease_id": 1}, {"shared": 20 * 2**30}, {}), 1):
+        for number, held in enumerate(({"lease_id": 1}, {"shared": 20 * 2**30}, {"lease_id": 4}), 1):
             transaction.connection.execute(
                 insert(tables.devices).values(
                     uuid=f"GPU-{number}", host="gpu-host", name="NVIDIA A100-SXM4-80GB", memory=85899345920, **held

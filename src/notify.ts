@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { IDisposable } from '@lumino/disposable';
 import { ended, type PlatformModel } from './model';
+import { asked } from './panels/gpus/words';
 import { jobHeadline } from './panels/jobs/words';
 import { CommandIDs } from './tokens';
 import type { Job } from './types';
@@ -66,6 +67,9 @@ export class JobNotifications implements IDisposable {
     const end = jobHeadline(job, t);
     switch (job.state) {
       case 'queued':
+        if (job.lease?.state === 'queued') {
+          return t.__('%1 waits for %2', job.name, asked(job.lease, t));
+        }
         return job.failures > 0
           ? t.__('%1 failed and waits for retry %2 of %3', job.name, job.failures, job.retries)
           : t.__('%1 is queued', job.name);

@@ -6,7 +6,7 @@ import { type ISignal, Signal } from '@lumino/signaling';
 import { ended } from './model';
 import type { IPanelContext } from './panels/context';
 import { servedVersions } from './panels/deployments';
-import { asked, leasesOf, placeAndTime, purpose } from './panels/gpus/words';
+import { asked, leasesOf, placeAndTime } from './panels/gpus/words';
 import { counted, figuresOf } from './panels/jobs/figures';
 import { shortId } from './panels/jobs/words';
 import { allNodes, endedNodes, progressWords as pipelineWords } from './panels/pipeline/words';
@@ -58,7 +58,7 @@ export class RunningManager implements IRunningSessions.IManager {
       ...this._pipelines.map(pipeline => this._ofPipeline(pipeline)),
       ...this._jobs.map(job => this._ofJob(job)),
       ...this._endpoints.map(deployment => this._ofDeployment(deployment)),
-      ...leasesOf(this._context.model.gpus.data).map(lease => this._ofLease(lease))
+      ...this._leases.map(lease => this._ofLease(lease))
     ];
   }
 
@@ -149,7 +149,7 @@ export class RunningManager implements IRunningSessions.IManager {
     const { trans } = this._context;
     return {
       icon: () => gpuIcon,
-      label: () => trans.__('%1 for %2', asked(lease, trans), purpose(lease) || lease.owner),
+      label: () => trans.__('%1 for %2', asked(lease, trans), lease.label || lease.owner),
       labelTitle: () => trans.__('Lease %1 of %2', lease.id, lease.owner),
       detail: () => (lease.state === 'queued' ? placeAndTime(lease, trans) : trans.__('held')),
       open: this._run(CommandIDs.openPanel, { section: 'gpus' }),
@@ -177,6 +177,11 @@ export class RunningManager implements IRunningSessions.IManager {
 
   private get _endpoints(): Deployment[] {
     return (this._context.model.deployments.data?.items ?? []).filter(each => each.state !== 'stopped');
+  }
+
+  /** Those of jobs end with the job, which is listed itself. */
+  private get _leases(): Lease[] {
+    return leasesOf(this._context.model.gpus.data).filter(lease => lease.job_id === null);
   }
 
   private readonly _runningChanged = new Signal<this, void>(this);

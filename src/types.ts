@@ -214,13 +214,15 @@ export interface Lease {
   readonly position: number | null;
   /** what came before it in the queue last */
   readonly cause: string | null;
-  /** what it waits for beside its turn: a quota */
+  /** what it waits for beside its turn: a quota or a budget */
   readonly held_up: string | null;
   /** an estimate, from how long such claims were held */
   readonly expected_start: string | null;
   readonly host: string;
   readonly kind: HolderKind;
   readonly label: string;
+  readonly notebook: string | null;
+  readonly job_id: string | null;
   readonly pid: number | null;
   readonly count: number;
   readonly gpu_type: string | null;
@@ -228,13 +230,21 @@ export interface Lease {
   readonly memory: number | null;
   readonly shared: boolean;
   readonly priority: number;
+  /** it can be taken back for one that ranks higher */
+  readonly interruptible: boolean;
+  /** the claim for which it is being taken back */
+  readonly wanted_by: string | null;
   readonly requested_at: string;
   readonly granted_at: string | null;
   /** it is taken back then */
   readonly ends_at: string | null;
   readonly ended_at: string | null;
-  /** why it ended: released, cancelled, owner_gone, time_up */
+  /** why it ended: released, cancelled, owner_gone, time_up, preempted */
   readonly reason: string | null;
+  /** its devices have had no load since then */
+  readonly idle_since: string | null;
+  /** without load, all together */
+  readonly idle_seconds: number;
 }
 
 /** A device as its driver reports it. */
@@ -281,6 +291,63 @@ export interface GPUs {
   readonly message: string | null;
   readonly devices: ReadonlyArray<GPU>;
   readonly queue: ReadonlyArray<Lease>;
+  /** budgets that are (nearly) spent; a wrong price file */
+  readonly warnings: ReadonlyArray<string>;
+}
+
+/** What GPU hours are added up by. */
+export type UsageKey =
+  | 'user'
+  | 'notebook'
+  | 'job'
+  | 'deployment'
+  | 'type'
+  | 'kind';
+
+/** Which leases are added up, and by what. */
+export interface GPUUsageRequest {
+  /** a week before until */
+  readonly since: string | null;
+  /** now */
+  readonly until: string | null;
+  readonly by: UsageKey;
+}
+
+/** What the leases of one user, notebook, … took. */
+export interface GPUUsageRow {
+  /** null for leases that belong to none */
+  readonly key: string | null;
+  /** a share counts as that part of its device */
+  readonly gpu_hours: number;
+  /** of them without load, as far as somebody looked */
+  readonly idle_hours: number;
+  /** null where no lease had a price */
+  readonly cost: number | null;
+  readonly leases: number;
+}
+
+/** What somebody may spend in this month, and has. */
+export interface GPUBudget {
+  /** a user, or group and its name */
+  readonly whose: string;
+  readonly spent: number;
+  readonly limit: number;
+  /** of the limit */
+  readonly share: number;
+  readonly currency: string;
+}
+
+/** GPU hours, idle hours and cost inside a window of time. */
+export interface GPUUsage {
+  readonly since: string;
+  readonly until: string;
+  readonly by: UsageKey;
+  /** null without a price file */
+  readonly currency: string | null;
+  readonly rows: ReadonlyArray<GPUUsageRow>;
+  readonly total: GPUUsageRow;
+  readonly budgets: ReadonlyArray<GPUBudget>;
+  readonly warnings: ReadonlyArray<string>;
 }
 
 /** Where one execution of a notebook stands. */
@@ -354,6 +421,16 @@ export interface JobOptions {
   readonly retry_delay: number;
   /** bytes that all of its processes may have together */
   readonly memory: number | null;
+  /** devices that each attempt waits for and has to itself; 1 where it says which */
+  readonly gpus: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared: boolean;
+  /** its devices can be taken back for others; it then goes on from its last checkpoint */
+  readonly interruptible: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
@@ -379,6 +456,16 @@ export interface JobSpec {
   readonly retry_delay?: number;
   /** bytes that all of its processes may have together */
   readonly memory?: number | null;
+  /** devices that each attempt waits for and has to itself; 1 where it says which */
+  readonly gpus?: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type?: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory?: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared?: boolean;
+  /** its devices can be taken back for others; it then goes on from its last checkpoint */
+  readonly interruptible?: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
@@ -437,6 +524,11 @@ export interface Job {
   readonly retry_on: ReadonlyArray<Reason> | null;
   readonly retry_delay: number;
   readonly memory: number | null;
+  readonly gpus: number;
+  readonly gpu_type: string | null;
+  readonly gpu_memory: number | null;
+  readonly gpu_shared: boolean;
+  readonly interruptible: boolean;
   /** parameter -> where its value is */
   readonly secrets: Readonly<Record<string, string>>;
   /** attempts that ended badly so far */
@@ -462,6 +554,8 @@ export interface Job {
   readonly position: number | null;
   /** an estimate, from how long such jobs took */
   readonly expected_start: string | null;
+  /** its claim on GPUs: the one it waits for, or the last one it had */
+  readonly lease: Lease | null;
   readonly cells_done: number;
   readonly cells_total: number;
   /** empty in lists */
@@ -609,6 +703,16 @@ export interface PipelineNode {
   readonly retry_delay: number;
   /** bytes that all of its processes may have together */
   readonly memory: number | null;
+  /** devices that each attempt waits for and has to itself; 1 where it says which */
+  readonly gpus: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared: boolean;
+  /** its devices can be taken back for others; it then goes on from its last checkpoint */
+  readonly interruptible: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
@@ -850,6 +954,16 @@ export interface ScheduleSpec {
   readonly retry_delay?: number;
   /** bytes that all of its processes may have together */
   readonly memory?: number | null;
+  /** devices that each attempt waits for and has to itself; 1 where it says which */
+  readonly gpus?: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type?: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory?: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared?: boolean;
+  /** its devices can be taken back for others; it then goes on from its last checkpoint */
+  readonly interruptible?: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
@@ -897,6 +1011,16 @@ export interface ScheduleChange {
   readonly retry_delay: number;
   /** bytes that all of its processes may have together */
   readonly memory: number | null;
+  /** devices that each attempt waits for and has to itself; 1 where it says which */
+  readonly gpus: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared: boolean;
+  /** its devices can be taken back for others; it then goes on from its last checkpoint */
+  readonly interruptible: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
@@ -984,6 +1108,16 @@ export interface SweepSpec {
   readonly retry_delay?: number;
   /** bytes that all of its processes may have together */
   readonly memory?: number | null;
+  /** devices that each attempt waits for and has to itself; 1 where it says which */
+  readonly gpus?: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type?: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory?: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared?: boolean;
+  /** its devices can be taken back for others; it then goes on from its last checkpoint */
+  readonly interruptible?: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */

@@ -10,6 +10,7 @@ import os
 import pwd
 import secrets
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -53,6 +54,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 # --- two processes run the tests ------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ctrl-C is an exception here as everywhere: a process that works for another one ignores it."""
+    if hasattr(config, "workerinput"):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 LOOK_S = 0.1
+LEASE = "MLPLAT_LEASE"
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Allocation:
 
 class ResourceAllocator:
     """Asks for GPUs of this host, waits in the queue for them, and gives them back.
+
+    In a kernel or a job that has GPUs, blocks get those, as far as they are enough.
 
     `gpu_type` is a part of the model's name, `memory` (bytes, or like `32G`) the least that each of `count` devices
     has; with `shared` it is the share of each, which a torch that is imported already is held to. `timeout` bounds the
@@ -111,6 +114,8 @@ class _Use:
     pid: int = field(default_factory=os.getpid)
     place: object = field(default_factory=lambda: _place())
     lease: Lease | None = None
+    borrowed: bool = False
+    """The lease is the kernel's or the job's, and stays."""
 
 
 class AllocationContext:
@@ -164,6 +169,10 @@ class AllocationContext:
     def _ask(self, use: _Use) -> Lease | None:
         """A lease, granted or queued; None for the CPU."""
         request = self._allocator.request.model_copy(update={"pid": use.pid})
+        own = _own(request, set(visible.devices()))
+        if own is not None:
+            use.borrowed = True
+            return own
         bound = bound_to()
         if bound is not None:
             request = _among(request, bound, use.place)
@@ -220,8 +229,17 @@ class AllocationContext:
                 return
             visible.remove(use)
             # A forked child leaves the block as well, but the devices are its parent's.
-            if use.lease is not None and use.pid == os.getpid():
+            if use.lease is not None and use.pid == os.getpid() and not use.borrowed:
                 _gpus().release(use.lease.id)
+
+
+def _own(request: LeaseRequest, taken: set[str]) -> Lease | None:
+    """The lease of the kernel or job that this is, where that is enough: it would wait for itself."""
+    lease = os.environ.get(LEASE)
+    try:
+        return _gpus().enough(lease, request, taken) if lease else None
+    except MLPlatError:
+        return None
 
 
 def _place() -> object:

@@ -10,7 +10,9 @@ from .arguments import to_model
 from .current import platform
 
 if TYPE_CHECKING:
-    from ..models import GPUs, Lease, Page
+    from datetime import datetime
+
+    from ..models import GPUs, GPUUsage, Lease, Page
 
 
 class GPUDevices:
@@ -40,6 +42,16 @@ class GPUDevices:
     ) -> Lease:
         """The claim once it does not wait any more, or as it stands after `timeout` seconds."""
         return platform().gpus.wait(lease_id, timeout=timeout, on_change=on_change)
+
+    def usage(self, *, since: datetime | None = None, until: datetime | None = None, by: str = "user") -> GPUUsage:
+        """GPU hours, idle hours and cost by user, notebook, job, deployment, type or kind; of the last week by default.
+
+        Times have a zone. Raises `Invalid`.
+        """
+        from ..models import GPUUsageRequest
+
+        asked = to_model(GPUUsageRequest, since=since, until=until, by=by)
+        return platform().gpus.usage(since=asked.since, until=asked.until, by=asked.by)
 
     def release(self, lease_id: str) -> Lease:
         """Give devices back, or leave the queue. Raises `NotFound`."""

@@ -76,7 +76,8 @@ class Jobs:
         """Submit a notebook; with `wait` return when the job has ended.
 
         `options` are those of `models.JobOptions`: `timeout`, `cell_timeout` and `deadline` (seconds), `retries`,
-        `retry_delay` (seconds), `retry_on` (reasons), `priority` and `notify` (a list like `[{"to": "@team"}]`).
+        `retry_delay` (seconds), `retry_on` (reasons), `priority`, `gpus`, `gpu_type`, `gpu_memory` (bytes, or like
+        `16G`), `gpu_shared`, `interruptible` and `notify` (a list like `[{"to": "@team"}]`).
         Raises `Invalid` for a notebook, a parameter or an option that cannot be used.
         """
         from ..models import JobSpec

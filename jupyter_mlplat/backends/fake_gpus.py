@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..errors import Invalid
 from ..models import GPU
@@ -17,7 +18,8 @@ _ONE = re.compile(r"(?P<count>\d{1,2})x(?P<name>[A-Za-z][\w. -]*?)-(?P<size>\d{1
 class FakeSource:
     """Devices by a text: `4xA100-80G`, or several kinds with commas between.
 
-    What is in use of them is what the file `used` says, a JSON object UUID -> bytes; 0 where it says nothing.
+    What is in use of them is what the file `used` says, a JSON object UUID -> bytes, or UUID -> {"memory": bytes,
+    "utilization": 0.4}; where it says nothing no memory, and a load that is not known.
     """
 
     def __init__(self, spec: str, used: Path) -> None:
@@ -44,15 +46,18 @@ class FakeSource:
 
     def devices(self) -> Sequence[GPU]:
         """The devices, by index."""
-        used = self._read()
-        return [
-            one.model_copy(update={"memory_used_bytes": min(used.get(one.uuid, 0), one.memory_total_bytes)})
-            for one in self._devices
-        ]
+        said = self._read()
+        found = []
+        for one in self._devices:
+            now = said.get(one.uuid, 0)
+            memory, load = (now.get("memory", 0), now.get("utilization")) if isinstance(now, dict) else (now, None)
+            used = min(int(memory), one.memory_total_bytes)
+            found.append(one.model_copy(update={"memory_used_bytes": used, "utilization": load}))
+        return found
 
-    def _read(self) -> Mapping[str, int]:
+    def _read(self) -> Mapping[str, Any]:
         try:
             content = json.loads(self._used.read_text())
         except (OSError, ValueError):
             return {}
-        return {str(uuid): int(used) for uuid, used in content.items()} if isinstance(content, dict) else {}
+        return content if isinstance(content, dict) else {}

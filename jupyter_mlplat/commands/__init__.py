@@ -33,9 +33,6 @@ ABSENT = Absent(
         "features": frozenset({"stats"}),
         "drift": frozenset({"monitors"}),
     },
-    options={
-        "jobs run": frozenset({"--gpus", "--gpu-memory"}),
-    },
 )
 """What the public contract names and a later version brings."""
 
@@ -72,6 +69,7 @@ SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
     "drift.DriftReport": drift.show_report,
     "gpus.GPUs": gpus.show_gpus,
     "gpus.Lease": gpus.show_lease,
+    "gpus.GPUUsage": gpus.show_usage,
     "platform.Status": whole.show_status,
 }
 """How one thing of each model looks, by the module in `models` and the name of its class."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from ..errors import Conflict, Unavailable
-from .blocks import Block, Bytes, Facts, State, Table, Text, Value, written
+from ..errors import Conflict, Invalid, Unavailable
+from .blocks import Block, Bytes, Facts, Seconds, State, Table, Text, Value, written
 from .grammar import Call, Command, argument
 from .interrupts import interrupts_later, noticing_interrupts
 from .jobs import LISTING
+from .lease_words import asked_words, idle_words, waiting_words
 from .values import build, count, seconds, size
 
 if TYPE_CHECKING:
-    from ..models import GPU, GPUs, Lease, Page
+    from ..models import GPU, GPUs, GPUUsage, Lease, Page
 
 GIVEN = ("gpu_type", "memory", "shared", "priority", "seconds", "label")
 
@@ -37,6 +39,8 @@ def acquire(call: Call) -> Lease:
     # A parent that this process cannot see, outside of its container, has no number.
     pid = args.pid if args.pid is not None else call.asker or None
     request = build(LeaseRequest, count=args.gpus, devices=args.device, pid=pid, **asked)
+    for words in gpus.warnings(call.platform.user):
+        call.report.note(words)
     lease = None
     try:
         with interrupts_later():
@@ -66,21 +70,23 @@ def release(call: Call) -> Lease:
     return call.platform.gpus.release(call.args.id)
 
 
-def waiting_words(lease: Lease) -> str:
-    """Where one that waits stands, in one line."""
-    words = f"waiting for {asked_words(lease)}: number {lease.position} in the queue"
-    if lease.expected_start is not None:
-        words += f", about {lease.expected_start.astimezone():%H:%M}"
-    why = [one for one in (lease.held_up, lease.cause) if one]
-    return f"{words} ({'; '.join(why)})" if why else words
+def usage(call: Call) -> GPUUsage | str:
+    from ..models import UsageKey
+    from ..services.gpus.usage import to_csv
 
-
-def asked_words(lease: Lease) -> str:
-    """What somebody asked for: `2 × A100, 16.0 GiB of each`."""
-    words = f"{lease.count} × {lease.gpu_type or 'GPU'}"
-    if lease.memory is None:
-        return words
-    return f"{words}, {written(Bytes(lease.memory))} {'of each' if lease.shared else 'or more'}"
+    args = call.args
+    if args.csv and args.json:
+        raise Invalid("--csv and --json exclude each other", hint="give one of them", fields={"csv": "with --json"})
+    try:
+        since = datetime.now(UTC) - timedelta(seconds=args.since)
+    except OverflowError:
+        since = datetime.min.replace(tzinfo=UTC)
+    found = call.platform.gpus.usage(since=since, by=UsageKey(args.by))
+    if not args.csv:
+        return found
+    for words in found.warnings:
+        call.report.note(words)
+    return to_csv(found)
 
 
 def show_gpus(gpus: GPUs) -> list[Block]:
@@ -96,23 +102,30 @@ def show_gpus(gpus: GPUs) -> list[Block]:
         rows,
         empty=gpus.message or "No GPU on this machine.",
     )
-    return [table, *(Text(f"{one.owner}: {waiting_words(one)}") for one in gpus.queue)]
+    waiting = [Text(f"{one.owner}: {waiting_words(one)}") for one in gpus.queue]
+    return [table, *waiting, *map(Text, gpus.warnings)]
 
 
 def _holders(one: GPU) -> str:
     if one.lease is not None:
-        return one.lease.owner + (f" ({one.lease.label})" if one.lease.label else "")
+        return one.lease.owner + (f" ({one.lease.label})" if one.lease.label else "") + _rest(one.lease)
     if one.shares:
-        return ", ".join(f"{share.owner} {written(Bytes(share.memory or 0))}" for share in one.shares)
+        return ", ".join(f"{share.owner} {written(Bytes(share.memory or 0))}{_rest(share)}" for share in one.shares)
     return "in use without a lease" if one.note else "free"
+
+
+def _rest(lease: Lease) -> str:
+    return f", {idle_words(lease)}" if lease.idle_since is not None else ""
 
 
 def show_leases(page: Page[Lease]) -> list[Block]:
     rows: list[list[Value]] = [
-        [one.id, State(one.state), one.owner, one.label, asked_words(one), ", ".join(one.devices), one.position]
+        [one.id, State(one.state), one.owner, one.label, asked_words(one), ", ".join(one.devices), one.position,
+         idle_words(one)]
         for one in page.items
-    ]
-    return [Table(["id", "state", "owner", "for", "asked", "devices", "position"], rows, empty="No GPU is leased.")]
+    ]  # fmt: skip
+    headings = ["id", "state", "owner", "for", "asked", "devices", "position", "load"]
+    return [Table(headings, rows, empty="No GPU is leased.")]
 
 
 def show_lease(lease: Lease) -> list[Block]:
@@ -121,9 +134,34 @@ def show_lease(lease: Lease) -> list[Block]:
         ("asked", asked_words(lease)), ("devices", ", ".join(lease.devices) or None), ("position", lease.position),
         ("why", "; ".join(one for one in (lease.held_up, lease.cause) if one) or None), ("process", lease.pid),
         ("requested", lease.requested_at), ("granted", lease.granted_at), ("until", lease.ends_at),
-        ("ended", lease.ended_at), ("reason", lease.reason),
+        ("ended", lease.ended_at), ("reason", lease.reason), ("load", idle_words(lease)),
+        ("idle in all", Seconds(lease.idle_seconds) if lease.idle_seconds else None),
     ]  # fmt: skip
     return [Facts(facts)]
+
+
+def show_usage(usage: GPUUsage | str) -> list[Block]:
+    if isinstance(usage, str):
+        return [Text(usage)]
+    money = f"cost {usage.currency}" if usage.currency else "cost"
+    rows: list[list[Value]] = [
+        [one.key, round(one.gpu_hours, 2), round(one.idle_hours, 2), _cents(one.cost), one.leases] for one in usage.rows
+    ]
+    if len(rows) > 1:
+        total = usage.total
+        rows.append(["all", round(total.gpu_hours, 2), round(total.idle_hours, 2), _cents(total.cost), total.leases])
+    table = Table([usage.by.value, "gpu hours", "idle hours", money, "leases"], rows, empty="No GPU was leased.")
+    blocks: list[Block] = [table]
+    if usage.budgets:
+        budgets: list[list[Value]] = [
+            [one.whose, _cents(one.spent), _cents(one.limit), f"{one.share:.0%}"] for one in usage.budgets
+        ]
+        blocks.append(Table(["budget of this month", "spent", "of", "share"], budgets))
+    return [*blocks, *map(Text, usage.warnings)]
+
+
+def _cents(money: float | None) -> float | None:
+    return None if money is None else round(money, 2)
 
 
 LEASE_ID = argument("id", metavar="ID", help="the lease's id, as `gpus leases` shows it")
@@ -148,6 +186,18 @@ COMMANDS = [
             argument("--no-wait", action="store_true", help="return at once, with a place in the queue"),
         ),
         example="jupyter mlplat gpus acquire --gpu-type A100 --gpu-memory 32G --timeout 10m",
+    ),
+    Command(
+        "gpus", "usage", "GPU hours, idle hours and cost", usage, show_usage,
+        (
+            argument("--since", type=seconds, default=604800.0, metavar="TIME", help="so long up to now (7d)"),
+            argument(
+                "--by", choices=["user", "notebook", "job", "deployment", "type", "kind"], default="user",
+                help="what they are added up by (user)",
+            ),
+            argument("--csv", action="store_true", help="print CSV"),
+        ),
+        example="jupyter mlplat gpus usage --since 30d --by notebook --csv",
     ),
     Command("gpus", "release", "give devices back, or leave the queue", release, show_lease, (LEASE_ID,)),
 ]  # fmt: skip

@@ -104,7 +104,6 @@ class Absent:
 
     nouns: frozenset[str]
     verbs: Mapping[str, frozenset[str]]
-    options: Mapping[str, frozenset[str]]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -182,10 +181,6 @@ class Grammar:
         options = words[: words.index("--")] if "--" in words else words
         if "-h" in options or "--help" in options:
             return parser.format_help()
-        for word in options:
-            option = word.partition("=")[0]
-            if option in self.absent.options.get(command.words, ()):
-                raise self._not_here(f"{command.words} {option}", field=option)
         args, unknown = parser.parse_known_args(words)
         if unknown:
             word = unknown[0]
@@ -200,14 +195,11 @@ class Grammar:
             raise Invalid(f"{command.words} does not take {word!r}", hint=f"see {parser.prog} --help")
         return command, args
 
-    def _not_here(self, what: str, *, field: str = "") -> Invalid:
+    def _not_here(self, what: str) -> Invalid:
         from .. import __version__
 
-        name = field.lstrip("-").replace("-", "_")
         return Invalid(
-            f"{what} is not in this version of jupyter_mlplat ({__version__})",
-            hint=f"what is here: {PROGRAM} --help",
-            fields={name: "not in this version"} if name else {},
+            f"{what} is not in this version of jupyter_mlplat ({__version__})", hint=f"what is here: {PROGRAM} --help"
         )
 
     def overview(self) -> str:

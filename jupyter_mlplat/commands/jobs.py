@@ -34,7 +34,10 @@ FOLLOW_S = 0.25
 
 JOB_ID = argument("id", metavar="ID", help="the job's id, as `jobs list` shows it")
 NOTEBOOK = argument("notebook", metavar="NB", help="path of the notebook")
-GIVEN = ("name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory", "resume")
+GIVEN = (
+    "name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory", "resume", "gpus",
+    "gpu_type", "gpu_memory", "gpu_shared", "interruptible",
+)  # fmt: skip
 JOB_ARGUMENTS = (
     NOTEBOOK,
     argument("-p", "--parameter", action="append", metavar="NAME=VALUE", help="value of a parameter"),
@@ -47,6 +50,16 @@ JOB_ARGUMENTS = (
     argument("--retries", type=int, metavar="N", help="further attempts after one that failed (0)"),
     argument("--retry-delay", type=delay, metavar="TIME", help="before the first retry; doubles each time (30s)"),
     argument("--memory", type=size, metavar="SIZE", help="that all of its processes may have together: 16G, 500M"),
+    argument("--gpus", type=int, metavar="N", help="devices that it waits for and has to itself (0)"),
+    argument("--gpu-type", metavar="NAME", help="a part of the model's name: A100"),
+    argument("--gpu-memory", type=size, metavar="SIZE", help="that each device has at least: 16G"),
+    argument("--gpu-shared", action="store_true", default=None, help="only --gpu-memory of each, not the whole"),
+    argument(
+        "--interruptible",
+        action="store_true",
+        default=None,
+        help="its devices may be taken back; it goes on from its last checkpoint",
+    ),
     argument(
         "--secret", action="append", metavar="NAME=REF", help="a secret parameter: NAME=env:VAR or NAME=file:PATH"
     ),

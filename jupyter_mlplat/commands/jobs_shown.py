@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .blocks import Block, Bytes, Facts, Seconds, State, Table, Text, Value, written
+from .lease_words import asked_words, waiting_words
 from .notify import notice_table, notify_words
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def metric(job: Job) -> str | None:
 def progress_line(job: Job, separator: str = " · ") -> str:
     """How a job stands, on one line."""
     parts = [f"job {job.id} {job.state}"]
-    if job.cells_total:
+    if job.lease is not None and job.lease.position is not None:
+        parts.append(waiting_words(job.lease))
+    elif job.cells_total:
         parts.append(f"cell {job.cells_done}/{job.cells_total}")
     if job.state.ended and (length := took(job)) is not None:
         parts.append(written(length))
@@ -65,6 +68,7 @@ def show_job(job: Job) -> list[Block]:
         ("notebook", job.notebook),
         ("attempt", _attempt(job)),
         ("position", job.position),
+        ("GPUs", _gpus(job)),
         ("expected", job.expected_start),
         ("retry after", job.not_before),
         ("deadline", job.deadline_at),
@@ -107,6 +111,16 @@ def show_job(job: Job) -> list[Block]:
     if job.notices:
         blocks.append(notice_table(job.notices))
     return blocks
+
+
+def _gpus(job: Job) -> str | None:
+    """What it asked for, and what it has or had; nothing where it asked for none."""
+    lease = job.lease
+    if lease is None:
+        return f"{job.gpus} × {job.gpu_type or 'GPU'}" if job.gpus else None
+    if lease.position is not None:
+        return waiting_words(lease)
+    return ": ".join(part for part in (asked_words(lease), ", ".join(lease.devices)) if part)
 
 
 def _attempt(job: Job) -> str | None:

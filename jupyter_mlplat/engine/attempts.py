@@ -73,7 +73,8 @@ class Attempts:
         backend = self._backend
         assert backend is not None
         try:
-            environment = self._recording.open(claim)
+            devices = self._platform.gpus.of_jobs.environment(claim.row["id"]) if claim.row["gpus"] else {}
+            environment = {**self._recording.open(claim), **devices}
             backend.submit(claim.attempt(environment, self._platform.warm_attempts))
             crashpoint("submitted")
         except Unavailable as error:

@@ -1,4 +1,7 @@
-"""What the engine does beside its loop, each on a thread of its own: telling people, and deleting old jobs."""
+"""What the engine does beside its loop, each on a thread of its own.
+
+It tells people, looks which GPUs rest, and deletes old jobs.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,8 @@ TELL_S = 1.0
 LOOK_S = 5.0
 LAST_S = 15.0
 """A webhook has ten seconds to answer: whatever was being sent when the engine leaves is settled by then."""
+
+LOOK_AT_GPUS_EVERY_S = 10.0
 
 TIDY_AFTER_S = 60.0
 TIDY_EVERY_S = 3600.0
@@ -65,6 +70,26 @@ class Telling:
                 looked = time.monotonic()
                 _carefully("nobody could be told of what takes too long", self._long.look)
             self._sender.news.wait(TELL_S)
+
+
+class Watching:
+    """Looks every ten seconds which GPUs rest that somebody has a claim on."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._left = threading.Event()
+
+    def start(self) -> None:
+        """Called once, when the engine begins."""
+        threading.Thread(target=self._run, name="idle-gpus", daemon=True).start()
+
+    def leave(self) -> None:
+        """Stop after the look that is being taken."""
+        self._left.set()
+
+    def _run(self) -> None:
+        while not self._left.wait(LOOK_AT_GPUS_EVERY_S):
+            _carefully("nobody could look which GPUs rest", lambda: self._platform.gpus.watch_idle())
 
 
 class Tidying:

@@ -15,7 +15,7 @@ from ..platform import Platform
 from ..services.jobs import DueSchedules, JobQueue, RunningPipelines, RunningSweeps
 from ..store import Damaged
 from .attempts import Attempts
-from .beside import Telling, Tidying
+from .beside import Telling, Tidying, Watching
 from .recording import Recording
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ class Engine:
         self._attempts = Attempts(platform, self.queue, self._recording)
         self._telling = Telling(platform)
         self._tidying = Tidying(platform)
+        self._watching = Watching(platform)
         self._targets: dict[str, ServingTarget] = {}
         self._wanted_endpoints = 0
         self._sweeping = False
@@ -70,6 +71,7 @@ class Engine:
         self._supervisor.start()
         self._telling.start()
         self._tidying.start()
+        self._watching.start()
         idle_since = time.monotonic()
         looked = 0.0
         try:
@@ -124,10 +126,15 @@ class Engine:
             self._attempts.adopt()
             self._recording.close_left()
             self.queue.expire()
+            if self.platform.gpus.of_jobs.take_back():
+                self.queue.preempt()
         self._attempts.cancel(everything=self._leaving == "cancel")
         scheduled = False
         if self._leaving is None:
             scheduled = self._schedules.tick()
+        gpus = self.platform.gpus
+        if self._leaving is None and gpus.of_jobs.ask(per_user=self.platform.max_parallel_jobs_per_user) and look:
+            gpus.settle()
         counts = self.queue.counts()
         active = counts.get("starting", 0) + counts.get("running", 0)
         waiting = counts.get("queued", 0) if self._leaving is None else 0
@@ -189,11 +196,14 @@ class Engine:
         self._left.set()
         stopping = not self.lease.lost.is_set()
         self._tidying.leave()
+        self._watching.leave()
         self.platform.home.wake.unlink(missing_ok=True)
         self._attempts.finish(wait=stopping)
         self._recording.shutdown(wait=stopping)
         self._supervisor.join(timeout=30.0)
         self._telling.leave(finish=stopping)
+        if stopping:
+            self.platform.gpus.of_jobs.let_go()
         if stopping and self._leaving is not None:
             self.platform.deployments.stop_all(self._target)
         if stopping:

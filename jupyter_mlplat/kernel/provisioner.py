@@ -73,7 +73,10 @@ class Provisioner(WarmStart):
             raise
         if self._lease is not None:
             threading.Thread(
-                target=self._watch, args=(self.pid, self._launches), name="mlplat-kernel", daemon=True
+                target=self._watch,
+                args=(self._lease.id, self.pid, self._launches),
+                name="mlplat-kernel",
+                daemon=True,
             ).start()
         return info
 
@@ -166,8 +169,13 @@ class Provisioner(WarmStart):
         if lease is not None:
             platform().gpus.release(lease.id)
 
-    def _watch(self, pid: int, launch: int) -> None:
+    def _watch(self, lease: str, pid: int, launch: int) -> None:
         """Give the devices back some time after the kernel has ended, unless it was started again."""
+        try:
+            # It may outlive this process by a moment.
+            platform().gpus.used_by(lease, pid)
+        except MLPlatError as error:
+            self.log.warning("lease %s does not know its kernel: %s", lease, error.message)
         try:
             descriptor = os.pidfd_open(pid)
         except OSError:

@@ -16,7 +16,21 @@ from .features import (
     MaterializeRequest,
     OnlineRequest,
 )
-from .gpus import GPU, LEASE_MOVES, GPUs, HolderKind, Lease, LeaseRequest, LeaseState, WarmKernels
+from .gpus import (
+    GPU,
+    LEASE_MOVES,
+    GPUBudget,
+    GPUs,
+    GPUUsage,
+    GPUUsageRequest,
+    GPUUsageRow,
+    HolderKind,
+    Lease,
+    LeaseRequest,
+    LeaseState,
+    UsageKey,
+    WarmKernels,
+)
 from .jobs import (
     JOB_MOVES,
     RETRYABLE,
@@ -80,6 +94,10 @@ __all__ = [
     "FeatureViewsRequest",
     "FireTime",
     "GPU",
+    "GPUBudget",
+    "GPUUsage",
+    "GPUUsageRequest",
+    "GPUUsageRow",
     "GPUs",
     "HolderKind",
     "HistoricalRequest",
@@ -138,6 +156,7 @@ __all__ = [
     "SweepState",
     "T",
     "Topic",
+    "UsageKey",
     "WarmKernels",
     "When",
     "wrong_fields",

@@ -42,7 +42,7 @@ def wrong_fields(error: ValidationError, given: object) -> dict[str, str]:
                 continue  # the name of a branch
             path.append(str(part))
             value = inside.get(part)
-        found.setdefault(".".join(path) or "body", str(one["msg"]))
+        found.setdefault(".".join(path) or "body", str(one["msg"]).removeprefix("Value error, "))
     return found
 
 

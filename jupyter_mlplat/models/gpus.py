@@ -89,22 +89,28 @@ class Lease(Model):
     devices: list[str] = Field(default_factory=list, description="UUIDs")
     position: int | None = Field(None, description="place in the queue, from 1; null unless queued")
     cause: str | None = Field(None, description="what came before it in the queue last")
-    held_up: str | None = Field(None, description="what it waits for beside its turn: a quota")
+    held_up: str | None = Field(None, description="what it waits for beside its turn: a quota or a budget")
     expected_start: AwareDatetime | None = Field(None, description="an estimate, from how long such claims were held")
     host: str = ""
     kind: HolderKind = HolderKind.PROCESS
     label: str = ""
+    notebook: str | None = None
+    job_id: str | None = None
     pid: int | None = None
     count: int = 1
     gpu_type: str | None = None
     memory: int | None = Field(None, description="bytes, of each device")
     shared: bool = False
     priority: int = 0
+    interruptible: bool = Field(False, description="it can be taken back for one that ranks higher")
+    wanted_by: str | None = Field(None, description="the claim for which it is being taken back")
     requested_at: AwareDatetime
     granted_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = Field(None, description="it is taken back then")
     ended_at: AwareDatetime | None = None
-    reason: str | None = Field(None, description="why it ended: released, cancelled, owner_gone, time_up")
+    reason: str | None = Field(None, description="why it ended: released, cancelled, owner_gone, time_up, preempted")
+    idle_since: AwareDatetime | None = Field(None, description="its devices have had no load since then")
+    idle_seconds: float = Field(0, description="without load, all together")
 
 
 class GPU(Model):
@@ -143,3 +149,56 @@ class GPUs(Model):
     message: str | None = Field(None, description="why there are none, when there are none")
     devices: list[GPU]
     queue: list[Lease]
+    warnings: list[str] = Field(default_factory=list, description="budgets that are (nearly) spent; a wrong price file")
+
+
+class UsageKey(StrEnum):
+    """What GPU hours are added up by."""
+
+    USER = "user"
+    NOTEBOOK = "notebook"
+    JOB = "job"
+    DEPLOYMENT = "deployment"
+    TYPE = "type"
+    KIND = "kind"
+
+
+class GPUUsageRequest(Model):
+    """Which leases are added up, and by what."""
+
+    since: AwareDatetime | None = Field(None, description="a week before until")
+    until: AwareDatetime | None = Field(None, description="now")
+    by: UsageKey = UsageKey.USER
+
+
+class GPUUsageRow(Model):
+    """What the leases of one user, notebook, … took."""
+
+    key: str | None = Field(None, description="null for leases that belong to none")
+    gpu_hours: float = Field(description="a share counts as that part of its device")
+    idle_hours: float = Field(description="of them without load, as far as somebody looked")
+    cost: float | None = Field(None, description="null where no lease had a price")
+    leases: int
+
+
+class GPUBudget(Model):
+    """What somebody may spend in this month, and has."""
+
+    whose: str = Field(description="a user, or group and its name")
+    spent: float
+    limit: float
+    share: float = Field(description="of the limit")
+    currency: str
+
+
+class GPUUsage(Model):
+    """GPU hours, idle hours and cost inside a window of time."""
+
+    since: AwareDatetime
+    until: AwareDatetime
+    by: UsageKey
+    currency: str | None = Field(None, description="null without a price file")
+    rows: list[GPUUsageRow]
+    total: GPUUsageRow
+    budgets: list[GPUBudget]
+    warnings: list[str]

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, ValidationInfo, field_validator, model_validator
 
+from ..sizes import parse_size
 from .base import LONGEST, Model, Name
+from .gpus import Lease
 from .notices import Notice, Notify
 
 
@@ -120,6 +122,17 @@ class JobOptions(Model):
     memory: int | None = Field(
         None, ge=2**20, le=2**50, description="bytes that all of its processes may have together"
     )
+    gpus: int | None = Field(
+        None, ge=0, le=64, description="devices that each attempt waits for and has to itself; 1 where it says which"
+    )
+    gpu_type: str | None = Field(None, min_length=1, max_length=100, description="a part of the model's name: A100")
+    gpu_memory: int | None = Field(
+        None, ge=2**20, le=2**50, description="bytes that each device has at least; with gpu_shared, the share of each"
+    )
+    gpu_shared: bool = Field(False, description="a share of each device, not the whole of it")
+    interruptible: bool = Field(
+        False, description="its devices can be taken back for others; it then goes on from its last checkpoint"
+    )
     secrets: dict[str, SecretReference] = Field(
         default_factory=dict, description="parameter -> env:VARIABLE or file:PATH on the host that runs it"
     )
@@ -133,6 +146,25 @@ class JobOptions(Model):
             if reason not in RETRYABLE:
                 raise ValueError(f"{reason} is no reason to retry on: one of {', '.join(RETRYABLE)}")
         return value
+
+    @field_validator("gpu_memory", mode="before")
+    @classmethod
+    def _as_written(cls, memory: object) -> object:
+        return parse_size(memory) if isinstance(memory, str) else memory
+
+    @field_validator("gpu_shared")
+    @classmethod
+    def _has_a_size(cls, shared: bool, known: ValidationInfo) -> bool:
+        if shared and known.data.get("gpu_memory", 0) is None:
+            raise ValueError("a share of a GPU needs its size: give gpu_memory")
+        return shared
+
+    @property
+    def devices(self) -> int:
+        """How many GPUs each attempt needs: who says which, and not how many, needs one."""
+        if self.gpus is not None:
+            return self.gpus
+        return 1 if self.gpu_type or self.gpu_memory else 0
 
 
 class JobSpec(JobOptions):
@@ -184,6 +216,11 @@ class Job(Model):
     retry_on: list[Reason] | None = None
     retry_delay: float = 30.0
     memory: int | None = None
+    gpus: int = 0
+    gpu_type: str | None = None
+    gpu_memory: int | None = None
+    gpu_shared: bool = False
+    interruptible: bool = False
     secrets: dict[str, str] = Field(default_factory=dict, description="parameter -> where its value is")
     failures: int = Field(0, description="attempts that ended badly so far")
     not_before: AwareDatetime | None = Field(None, description="when a waiting retry may start")
@@ -200,6 +237,7 @@ class Job(Model):
     cancel_requested: bool = False
     position: int | None = Field(None, description="place in the queue, from 1; null unless queued")
     expected_start: AwareDatetime | None = Field(None, description="an estimate, from how long such jobs took")
+    lease: Lease | None = Field(None, description="its claim on GPUs: the one it waits for, or the last one it had")
     cells_done: int = 0
     cells_total: int = 0
     cells: list[Cell] = Field(default_factory=list, description="empty in lists")

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from traitlets import Integer, default
 
 from .base import DOOR
 from .door import Door
+from .gpu_watch import GPUWatch
 from .publisher import EVENT, Publisher
 from .routes import handlers
 
@@ -27,6 +29,24 @@ def prefer_provisioner(config: Any) -> None:
     """Let ours start the kernels whose kernelspec names no provisioner, unless somebody has chosen another one."""
     if PROVISIONER_VARIABLE not in os.environ:
         config.KernelProvisionerFactory.setdefault("default_provisioner_name", "mlplat")
+
+
+WEBSOCKET = "kernel_websocket_connection_class"
+"""The server's setting for what stands between a browser and a kernel."""
+
+
+class PromptConnection(ZMQChannelsWebsocketConnection):
+    """The server's own, but no message waits in TCP until the browser has confirmed the one before: up to 40 ms."""
+
+    def connect(self) -> Any:
+        self.websocket_handler.set_nodelay(True)
+        return super().connect()
+
+
+def prefer_prompt(settings: dict[str, Any]) -> None:
+    """Let ours stand there, unless somebody has chosen another one or the kernels run elsewhere."""
+    if settings.get(WEBSOCKET) is ZMQChannelsWebsocketConnection:
+        settings[WEBSOCKET] = PromptConnection
 
 
 class MLPlatExtension(ExtensionApp):
@@ -49,9 +69,11 @@ class MLPlatExtension(ExtensionApp):
         assert self.serverapp is not None
         self.door = Door(max_body_bytes=self.max_body_bytes, log=self.log)
         self.publisher: Publisher | None = None
+        self.gpu_watch: GPUWatch | None = None
         self._later: asyncio.TimerHandle | None = None
         self.settings[DOOR] = self.door
         prefer_provisioner(self.serverapp.config)
+        prefer_prompt(self.settings)
         events: Any = self.serverapp.event_logger
         self.events = events
         self.events.register_event_schema(Path(__file__).parent / "events" / "changed.yaml")
@@ -74,11 +96,14 @@ class MLPlatExtension(ExtensionApp):
 
         self.publisher = Publisher(self.door.load, emit, self.log)
         self.publisher.start()
+        self.gpu_watch = GPUWatch(self.door.load, self.log)
+        self.gpu_watch.start()
 
     async def stop_extension(self) -> None:
         """Called when the server stops, also where the start hook never ran."""
         if self._later is not None:
             self._later.cancel()
-        if self.publisher is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self.publisher.stop)
+        for beside in (self.publisher, self.gpu_watch):
+            if beside is not None:
+                await asyncio.get_running_loop().run_in_executor(None, beside.stop)
         await self.door.close()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
+from typing import TYPE_CHECKING
 
 from tornado import web
 
+from ..errors import Invalid
 from .base import Handler, Operation, Route, authorized
 
+if TYPE_CHECKING:
+    from ..models import GPUUsage
+
 RESOURCE = "mlplat:gpus"
+USAGE = ("since", "until", "by")
 ADOPTED_WITHIN_S = 120.0
 """So long devices are held for a notebook whose kernel has not started."""
 
@@ -22,6 +29,60 @@ class GPUsHandler(Handler):
     @authorized("read")
     async def get(self) -> None:
         self.reply(await self.call(self.platform.gpus.list))
+
+
+class UsageHandler(Handler):
+    """GPU hours, idle hours and cost."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self) -> None:
+        self.reply(await self.usage())
+
+    async def usage(self) -> GPUUsage:
+        """What the query asks for. Raises `Invalid`."""
+        from pydantic import ValidationError
+
+        from ..models import GPUUsageRequest
+
+        given = {name: value for name in USAGE if (value := self.query(name)) is not None}
+        try:
+            # As JSON in strict mode: a time is ISO 8601, not a number.
+            asked = GPUUsageRequest.model_validate_json(json.dumps(given), strict=True)
+        except ValidationError as error:
+            fields = {str(one["loc"][0]): str(one["msg"]) for one in error.errors()}
+            name, message = next(iter(fields.items()))
+            raise Invalid(f"{name}: {message}", hint="a time is like 2026-03-29T00:00:00Z", fields=fields) from error
+        return await self.call(self.platform.gpus.usage, since=asked.since, until=asked.until, by=asked.by)
+
+
+class UsageCSVHandler(UsageHandler):
+    """The same for a spreadsheet."""
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self) -> None:
+        from ..services.gpus.usage import to_csv
+
+        text = to_csv(await self.usage())
+        self.set_header("Content-Disposition", 'attachment; filename="gpu-usage.csv"')
+        self.finish(text, set_content_type="text/csv; charset=utf-8")
+
+
+class GPUMetricsHandler(Handler):
+    """The same for Prometheus."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self) -> None:
+        from .gpu_metrics import exposition
+        from .metrics import CONTENT_TYPE
+
+        self.finish(await self.call(exposition, self.platform), set_content_type=CONTENT_TYPE)
 
 
 class LeasesHandler(Handler):
@@ -68,6 +129,21 @@ class LeaseHandler(Handler):
 
 ROUTES = [
     Route("/gpus", GPUsHandler, {"get": Operation("The devices, their leases and the queue", response="GPUs")}),
+    Route(
+        "/gpus/usage",
+        UsageHandler,
+        {"get": Operation("GPU hours, idle hours and cost", response="GPUUsage", query=USAGE)},
+    ),
+    Route(
+        "/gpus/usage.csv",
+        UsageCSVHandler,
+        {"get": Operation("The same as CSV", query=USAGE, media_type="text/csv")},
+    ),
+    Route(
+        "/gpus/metrics",
+        GPUMetricsHandler,
+        {"get": Operation("Devices, leases, GPU seconds and cost in Prometheus' text format", media_type="text/plain")},
+    ),
     Route(
         "/leases",
         LeasesHandler,

@@ -48,6 +48,12 @@ QUERY: dict[str, tuple[str, dict[str, Any]]] = {
     "at": ("One instant, ISO 8601 with a zone", {"type": "string", "format": "date-time"}),
     "n": ("How many instants", {"type": "integer", "minimum": 1, "maximum": 100, "default": 5}),
     "owner": ("Only those of this user", STRING),
+    "since": ("From then on; a week before until by default", {"type": "string", "format": "date-time"}),
+    "until": ("Up to then; now by default", {"type": "string", "format": "date-time"}),
+    "by": (
+        "What is added up by",
+        {"enum": ["user", "notebook", "job", "deployment", "type", "kind"], "default": "user"},
+    ),
     "offset": ("Where to read on: the `offset` of the answer before", {"type": "integer", "minimum": 0, "default": 0}),
     "path": ("Path of the notebook, relative to the server's root", STRING),
     "experiment": ("Only runs of the experiment with this name or id", STRING),

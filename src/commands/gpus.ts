@@ -3,7 +3,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import { UUID } from '@lumino/coreutils';
 import { GPUForm } from '../panels/gpus/form';
-import { asked, leasesOf, placeAndTime, purpose } from '../panels/gpus/words';
+import { asked, leasesOf, placeAndTime } from '../panels/gpus/words';
 import { asApiError } from '../resource';
 import { CommandIDs } from '../tokens';
 import type { Lease } from '../types';
@@ -114,7 +114,7 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
     {
       id: CommandIDs.releaseLease,
       label: trans.__('Give GPUs Back…'),
-      caption: trans.__('End a claim on GPUs; a program that uses them is not stopped by it'),
+      caption: trans.__('End a claim on GPUs; a program that uses them is not stopped by it, a job is cancelled'),
       icon: cancelIcon,
       args: { id: STRING(trans.__("the lease's id")) },
       run: async args => {
@@ -126,11 +126,14 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
           : await choose(
               trans.__('Give back'),
               leases,
-              each => `${each.owner} ${purpose(each)}: ${asked(each, trans)} (${each.id})`,
+              each => `${each.owner} ${each.label}: ${asked(each, trans)} (${each.id})`,
               trans.__('No GPU is leased.')
             );
         if (!lease || lease.ended_at !== null) {
           return null;
+        }
+        if (lease.job_id !== null) {
+          return commands.execute(CommandIDs.cancelJob, { id: lease.job_id, name: lease.label });
         }
         const held = lease.state === 'granted';
         const yes =
@@ -138,7 +141,7 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
           (await sure(
             trans,
             trans.__('Give back %1?', asked(lease, trans)),
-            trans.__('%1 holds them. Others may be given them at once; what runs on them now is not stopped.', purpose(lease) || lease.owner),
+            trans.__('%1 holds them. Others may be given them at once; what runs on them now is not stopped.', lease.label || lease.owner),
             trans.__('Give back')
           ));
         if (yes) {

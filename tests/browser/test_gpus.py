@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import nbformat
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from .conftest import Lab, View, running_lab
+from .conftest import Lab, View, opened, running_lab
+from .test_main_job import job_row, open_form, submitted
+from .test_panel import violations
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_notebook_with_gpus_from_the_launcher_to_giving_them_back(view: View) ->
     queue = page.get_by_role("list", name="Queue for GPUs")
     expect(queue).to_contain_text(re.compile(r"1 · .*Untitled1\.ipynb"))
     expect(page.get_by_role("list", name="GPUs", exact=True)).to_contain_text("Untitled.ipynb")
-    expect(page.locator(".jp-mlplat-statusItem")).to_contain_text("GPU 3/4 · 1 waiting")
+    expect(page.locator(".jp-mlplat-statusItem")).to_contain_text("GPU 3/4 · you are 1st")
     view.picture("gpus-waiting")
     toast.get_by_role("button", name="Cancel").click()
     expect(queue).to_be_hidden()
@@ -110,3 +113,112 @@ def test_leases_are_among_what_runs(view: View) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Give back now").click()
     expect(item).to_be_hidden()
     assert view.lab.request(f"leases/{held['id']}")["state"] == "released"
+
+
+def test_job_waits_for_a_gpu_and_runs_on_it(view: View) -> None:
+    page = view.page
+    notebook = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    )
+    notebook.cells = [nbformat.v4.new_code_cell("import os\nprint('sees', os.environ['CUDA_VISIBLE_DEVICES'])")]
+    nbformat.write(notebook, view.lab.root / "train.ipynb")
+    held = view.lab.request("leases", method="POST", body={"count": 4, "label": "by hand"})
+    view.open_panel()
+    dialog = open_form(view, "train.ipynb")
+    resources = dialog.get_by_role("region", name="Resources")
+    memory = resources.get_by_label("Memory of each")
+    expect(resources).to_contain_text("0 of 4 free now")
+    expect(resources.get_by_label("Type")).to_have_count(0)  # there is one model only
+    expect(memory).to_be_disabled()
+    expect(resources.get_by_label("GPUs").locator("option")).to_have_text(["none", "1", "2", "3", "4"])
+    resources.get_by_label("GPUs").select_option("1")
+    expect(resources).to_contain_text("0 of 4 free now, waits for its turn")
+    expect(resources.get_by_label("a share of it")).to_be_disabled()
+    memory.fill("much")
+    run = dialog.get_by_role("button", name="Run", exact=True)
+    run.click()
+    expect(dialog.get_by_role("alert")).to_have_text("Write it like 16G or 500M.")
+    memory.fill("200G")
+    expect(resources).to_contain_text("This machine has no such GPU.")
+    memory.fill("16G")
+    resources.get_by_label("may be interrupted").check()
+    resources.get_by_label("a share of it").check()
+    dialog.get_by_role("button", name="Copy as command").click()
+    command = dialog.get_by_label("Command", exact=True)
+    expect(command).to_contain_text("train.ipynb --gpus 1 --gpu-memory 16G --gpu-shared --interruptible")
+    resources.get_by_label("a share of it").uncheck()
+    expect(command).to_have_text(re.compile("--gpus 1 --gpu-memory 16G --interruptible$"))
+    dialog.get_by_role("tab", name="Python").click()
+    expect(command).to_contain_text("gpus=1,\n    gpu_memory=17179869184,\n    interruptible=True,")
+    dialog.get_by_role("button", name="Copy as command").click()
+    assert violations(page, ".jp-mlplat-dialog .jp-Dialog-body") == []
+    view.picture("gpus-form")
+
+    # It waits, with its place, wherever it is shown; what ends its claim is its own end.
+    job = submitted(view, run)
+    row = job_row(page, job["id"])
+    expect(row).to_contain_text("waits for 1 × GPU, 1st in the queue")
+    bar = page.locator(".jp-mlplat-statusItem")
+    expect(bar).to_contain_text("GPU 4/4 · you are 1st")
+    bar.get_by_role("button", name="4 of 4 GPUs in use, you are 1st").click()
+    queue = page.get_by_role("list", name="Queue for GPUs")
+    expect(queue.get_by_role("button", name=f"Cancel job train #{job['id']}")).to_be_visible()
+    expect(queue.get_by_role("button", name="Leave the queue")).to_have_count(0)
+    queue.get_by_role("button", name=f"job #{job['id']}", exact=True).click()
+    shown = page.locator(".jp-mlplat-jobView")
+    expect(shown.locator(".jp-mlplat-headTitle")).to_contain_text("waits for 1 × GPU, 1st in the queue")
+    facts = shown.locator(".jp-mlplat-facts > div", has_text="GPUs")
+    expect(facts).to_contain_text("1 × GPU, 16.0 GiB or more of each · may be interrupted")
+    assert violations(page, "#jp-mlplat-panel") == []
+    view.picture("gpus-job-waiting")
+
+    view.lab.request(f"leases/{held['id']}", method="DELETE")
+    expect(row).to_have_attribute("data-state", "succeeded", timeout=120_000)
+    expect(facts).to_contain_text(re.compile(r"1 × GPU, 16\.0 GiB or more of each · A100-80G \(\d\)$"))
+    (device,) = view.lab.request(f"jobs/{job['id']}")["lease"]["devices"]
+    expect(shown.locator(".jp-OutputArea-output")).to_contain_text(f"sees {device}")
+    view.picture("gpus-job-done")
+
+
+def test_schedules_and_sweeps_keep_what_is_asked_for(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with running_lab(tmp_path_factory.mktemp("models"), gpu_source="fake:2xA100-80G,3xT4-16G") as lab:
+        view = opened(browser, lab)
+        dialog = open_form(view, "slow.ipynb")
+        resources = dialog.get_by_role("region", name="Resources")
+        expect(resources).to_contain_text("5 of 5 free now")
+        resources.get_by_label("GPUs").select_option("2")
+        expect(resources).to_contain_text("5 of 5 free now, starts at once")
+        resources.get_by_label("Type").select_option("T4-16G")
+        expect(resources).to_contain_text("3 of 3 free now, starts at once")
+        view.picture("gpus-form-types")
+        dialog.get_by_role("button", name="Copy as command").click()
+        command = dialog.get_by_label("Command", exact=True)
+        dialog.get_by_role("button", name="More: sweep").click()
+        dialog.get_by_label("Sweep over", exact=True).select_option("steps")
+        dialog.get_by_label("Values of steps").fill("1, 2")
+        expect(resources).to_contain_text(re.compile("3 of 3 free now$"))
+        expect(command).to_contain_text(re.compile(r"sweeps run slow\.ipynb .*--gpus 2 --gpu-type T4-16G"))
+        dialog.get_by_label("on a schedule").check()
+        expect(command).to_contain_text(re.compile(r"schedules create slow\.ipynb .*--gpus 2 --gpu-type T4-16G"))
+        with view.page.expect_response(lambda answer: answer.url.split("?")[0].endswith("/schedules")) as answer:
+            dialog.get_by_role("button", name="Schedule", exact=True).click()
+        made = answer.value.json()
+        assert [made["options"][name] for name in ("gpus", "gpu_type", "gpu_memory")] == [2, "T4-16G", None]
+
+        # The form of the schedule shows them, and takes them away.
+        expect(dialog).to_be_hidden()
+        view.execute("mlplat:edit-schedule", {"id": made["id"]})
+        resources = dialog.get_by_role("region", name="Resources")
+        expect(resources.get_by_label("GPUs")).to_have_value("2")
+        expect(resources.get_by_label("Type")).to_have_value("T4-16G")
+        resources.get_by_label("GPUs").select_option("none")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog).to_be_hidden()
+        options = lab.request(f"schedules/{made['id']}")["options"]
+        assert (options["gpus"], options["gpu_type"]) == (None, None)
+        # While there is a schedule, an engine is kept alive.
+        lab.request(f"schedules/{made['id']}", method="DELETE")
+        view.page.context.close()
+        assert view.errors == []

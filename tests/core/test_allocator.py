@@ -126,6 +126,23 @@ def test_a_context_is_used_again_but_not_inside_itself(four: list[str]) -> None:
     assert live() == []
 
 
+def test_a_block_in_a_kernel_that_has_devices_gets_those(four: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = mlplat.gpus.acquire(count=2)
+    monkeypatch.setenv("MLPLAT_LEASE", kernel.id)
+    with ResourceAllocator().context() as first, ResourceAllocator(memory="32G").context() as second:
+        assert [*first.devices, *second.devices] == kernel.devices
+        assert (first.id, second.id) == (kernel.id, kernel.id)
+        with ResourceAllocator().context() as third:
+            assert third.id != kernel.id, "the kernel's are in use"
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == ",".join(kernel.devices)
+    assert mlplat.gpus.get(kernel.id).state == "granted"
+    with ResourceAllocator(count=3, timeout=0, cpu=True).context() as more:
+        assert more.devices == (), "two are its own, and two are free"
+    mlplat.gpus.release(kernel.id)
+    with ResourceAllocator().context() as after:
+        assert after.id != kernel.id
+
+
 def test_a_block_inside_a_block(four: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VISIBLE, "7")
     with ResourceAllocator(count=2).context() as outer:

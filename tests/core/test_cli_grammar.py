@@ -79,8 +79,6 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["jobs", "run", "nb.ipynb", "--gpus", "1"], "jobs run --gpus"),
-        (["jobs", "run", "nb.ipynb", "--gpu-memory=16G"], "jobs run --gpu-memory"),
         (["runs", "compare", "a", "b"], "runs compare"),
         (["runs", "diff", "a", "b"], "runs diff"),
         (["models", "alias", "m"], "models alias"),

@@ -13,7 +13,7 @@ import psutil
 from sqlalchemy import select
 
 from jupyter_mlplat.attempts import EXIT_RECORD, RUNNER_RECORD, TOKEN_VARIABLE, read_record
-from jupyter_mlplat.models import JobState
+from jupyter_mlplat.models import JobState, Reason
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.services.jobs.schedules.rows import timing_of_row
 from jupyter_mlplat.store import tables
@@ -59,7 +59,7 @@ def the_record_is_true(platform: Platform, job_id: str) -> None:
     else:
         assert job.reason is not None, job
     for one in job.attempts[:-1]:
-        assert one.state in (JobState.FAILED, JobState.LOST), job.attempts
+        assert one.state in (JobState.FAILED, JobState.LOST) or one.reason is Reason.PREEMPTED, job.attempts
 
 
 def no_process_of_an_attempt_is_left(platform: Platform) -> None:

@@ -6,11 +6,17 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
+from jupyter_mlplat.home import Home
 from jupyter_mlplat.server.app import MLPlatExtension
+from jupyter_mlplat.server.gpu_watch import GPUWatch
+from jupyter_mlplat.store import tables
 
 from ..gpus import fake_gpus
 from .conftest import Ask
@@ -23,7 +29,7 @@ def gpus(extension: MLPlatExtension, request: pytest.FixtureRequest, monkeypatch
     if "no_gpu" in request.fixturenames:
         monkeypatch.setitem(sys.modules, "pynvml", None)
     else:
-        fake_gpus("4xA100-80G", gpu_quota={"*": 3})
+        fake_gpus("4xA100-80G", gpu_quota={"*": 3}, gpu_prices="prices.json")
 
 
 @pytest.fixture
@@ -163,3 +169,91 @@ async def test_every_change_is_an_event(ask: Ask, extension: MLPlatExtension, jp
     await told(first["id"])
     await told(second["id"])
     stream.close()
+
+
+# --- hours and cost --------------------------------------------------------------------------------
+
+
+async def used(ask: Ask, home: Home, extension: MLPlatExtension) -> str:
+    """Two devices that a user with an evil name has had for three hours, for 2 EUR each; returns the name."""
+    (home.root / "prices.json").write_text('{"currency": "EUR", "prices": {"A100": 2}}')
+    name = '=1+1"\\\n{}'
+    await ask("POST", "leases", body={"count": 2, "pid": os.getpid()})
+    values = {"granted_at": datetime.now(UTC) - timedelta(hours=3), "owner": name, "idle_seconds": 1800.0}
+    with extension.door.load().store.write() as transaction:
+        transaction.connection.execute(update(tables.leases).values(**values))
+    return name
+
+
+async def test_usage_is_added_up(ask: Ask, home: Home, extension: MLPlatExtension) -> None:
+    user = await used(ask, home, extension)
+    said = (await ask("GET", "gpus", "usage")).json
+    [row] = said["rows"]
+    assert (row["key"], round(row["gpu_hours"], 2), round(row["idle_hours"], 2)) == (user, 6, 1)
+    assert (round(row["cost"], 2), said["currency"], said["by"], row["leases"]) == (12, "EUR", "user", 1)
+    hour = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    said = (await ask("GET", "gpus", "usage", params={"since": hour, "by": "type"})).json
+    assert [(one["key"], round(one["gpu_hours"], 2)) for one in said["rows"]] == [("A100-80G", 2)]
+    assert said["warnings"] == []
+
+
+@pytest.mark.parametrize("path", ["usage", "usage.csv"])
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [
+        ({"by": "colour"}, "by"),
+        ({"since": "yesterday"}, "since"),
+        ({"since": "2026-01-01T00:00:00"}, "since"),
+        ({"since": "2999-01-01T00:00:00Z"}, "since"),
+        ({"until": "0001-01-01T00:00:00+14:00"}, "since"),
+        ({"until": "1e400"}, "until"),
+    ],
+    ids=str,
+)
+async def test_a_wrong_window_is_named(ask: Ask, path: str, params: dict[str, str], field: str) -> None:
+    assert list((await ask("GET", "gpus", path, params=params)).error(422)["fields"]) == [field]
+
+
+async def test_usage_for_a_spreadsheet(ask: Ask, home: Home, extension: MLPlatExtension) -> None:
+    await used(ask, home, extension)
+    answer = await ask("GET", "gpus", "usage.csv")
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    head, line = answer.body.decode().splitlines()
+    assert head == "user,gpu_hours,idle_hours,cost,currency,leases"
+    assert line.startswith('"\'=1+1""')
+
+
+async def test_usage_for_prometheus(ask: Ask, home: Home, extension: MLPlatExtension) -> None:
+    user = await used(ask, home, extension)
+    await ask("POST", "leases", body={"count": 3})
+    answer = await ask("GET", "gpus", "metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        (one.name, *one.labels.values()): one.value
+        for family in text_string_to_metric_families(answer.body.decode())
+        for one in family.samples
+    }
+    assert samples["mlplat_gpus",] == 4
+    assert (samples["mlplat_gpu_leases", "granted"], samples["mlplat_gpu_leases", "queued"]) == (1, 1)
+    assert samples["mlplat_gpu_seconds_total", user] == pytest.approx(6 * 3600, abs=60)
+    assert samples["mlplat_gpu_idle_seconds_total", user] == pytest.approx(3600, abs=1)
+    assert samples["mlplat_gpu_cost_total", "EUR", user] == pytest.approx(12, abs=0.1)
+
+
+async def test_the_server_looks_which_devices_rest(
+    ask: Ask, home: Home, extension: MLPlatExtension, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease = (await ask("POST", "leases", body={"pid": os.getpid()})).json
+    load = {uuid: {"memory": 0, "utilization": 0} for uuid in lease["devices"]}
+    (home.run / "fake-gpus.json").write_text(json.dumps(load))
+    monkeypatch.setattr("jupyter_mlplat.server.gpu_watch.EVERY_S", 0.05)
+    monkeypatch.setattr("jupyter_mlplat.services.gpus.idle.FRESH", timedelta(0))
+    watch = GPUWatch(extension.door.load, extension.log)
+    watch.start()
+    try:
+        while not (seen := (await ask("GET", "leases", lease["id"])).json)["idle_seconds"]:
+            await asyncio.sleep(0.05)
+    finally:
+        await asyncio.get_running_loop().run_in_executor(None, watch.stop)
+    assert seen["idle_since"] is not None

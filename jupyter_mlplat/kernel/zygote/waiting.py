@@ -53,6 +53,9 @@ def wait(channel: Channel, ahead: bool, pages: list[int], hooks: list[Hook], lea
             reason = f"{type(error).__name__}: {error}"
         if reason:
             _give_way(channel, reason)
+    # Both go through all that is imported, so they copy its pages: better now than when somebody waits.
+    loaded = imported()
+    importlib.invalidate_caches()
     channel.send({"ready": os.getpid()})
     try:
         request = channel.wait()
@@ -63,7 +66,7 @@ def wait(channel: Channel, ahead: bool, pages: list[int], hooks: list[Hook], lea
         _give_way(channel, reason)
     try:
         become(request, channel.take_descriptors(), learnt, app.redirect if app is not None else os.dup2)
-        reason = shadowed(request["cwd"])
+        reason = shadowed(request["cwd"], loaded)
     except (OSError, ValueError) as error:
         # A plain start says it in its own way.
         reason = f"{type(error).__name__}: {error}"
@@ -191,22 +194,34 @@ def _reseed() -> None:
         torch.default_generator.seed()
 
 
-def shadowed(folder: str) -> str:
+def imported() -> set[str]:
+    """What a folder must have no module of its own of: all that is imported and is not of the standard library."""
+    loaded = {name for name in sys.modules if "." not in name}
+    return loaded - set(sys.builtin_module_names) - set(getattr(sys, "stdlib_module_names", ()))
+
+
+def shadowed(folder: str, loaded: set[str]) -> str:
     """Why a notebook in `folder` would import something else: there is a module of a name that is imported already."""
-    loaded = {name for name in sys.modules if "." not in name} - set(sys.builtin_module_names)
-    standard = set(getattr(sys, "stdlib_module_names", ()))
     try:
         names = os.listdir(folder)
     except OSError:
         return ""
     for name in names:
         stem, _, ending = name.partition(".")
-        if stem not in loaded or stem in standard:
+        if stem not in loaded:
             continue
-        if (
-            ending in ("py", "pyc")
-            or ending.endswith("so")
-            or os.path.exists(os.path.join(folder, stem, "__init__.py"))
-        ):
+        if ending in ("py", "pyc") or ending.endswith("so"):
+            place = os.path.join(folder, name)
+        else:
+            place = os.path.join(folder, stem, "__init__.py")
+        if os.path.exists(place) and not _is_loaded(stem, place):
             return f"the notebook's folder has a {name} of its own"
     return ""
+
+
+def _is_loaded(name: str, place: str) -> bool:
+    """True where `place` is what was imported: the notebook lies in the checkout of an editable installation."""
+    try:
+        return os.path.samefile(getattr(sys.modules[name], "__file__", None) or "", place)
+    except OSError:
+        return False

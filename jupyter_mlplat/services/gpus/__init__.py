@@ -1,6 +1,7 @@
 """GPUs: the devices of this machine, and the ledger of claims on them."""
 
+from .prices import PriceFile
 from .quotas import Quotas
 from .service import GPUsService
 
-__all__ = ["GPUsService", "Quotas"]
+__all__ = ["GPUsService", "PriceFile", "Quotas"]

@@ -6,8 +6,8 @@ who has it, and its constraints make a second holder impossible, whatever a prog
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
@@ -19,9 +19,22 @@ from ...models import GPU, LeaseState
 from ...processes import alive, host_id
 from ...protocols import Clock
 from ...store import Transaction, tables
-from .queue import Decision, Device, Rank, decide, overtaken, why_before
+from .budgets import Budgets
+from .prices import PriceFile
+from .queue import Decision, Device, Rank, Request, decide, overtaken, why_before
 from .quotas import Quotas
-from .rows import HELD, WAITING, devices_by_owner, live_on, load_of, queue_of, ranks_of, to_rank, to_request
+from .rows import (
+    HELD,
+    WAITING,
+    devices_by_owner,
+    live_on,
+    living_jobs,
+    load_of,
+    queue_of,
+    ranks_of,
+    to_rank,
+    to_request,
+)
 
 _DEVICES = select(tables.devices).where(tables.devices.c.host == bindparam("host"))
 _LOCK = _DEVICES.order_by(tables.devices.c.uuid).with_for_update()
@@ -31,23 +44,28 @@ _TAKE_WHOLE = _TAKE.where(tables.devices.c.shared == 0).values(lease_id=bindpara
 _TAKE_SHARE = _TAKE.values(shared=tables.devices.c.shared + bindparam("share"))
 _FREE = update(tables.devices).where(tables.devices.c.lease_id == bindparam("lease")).values(lease_id=None)
 _MOVE = update(tables.leases).where(tables.leases.c.id == bindparam("lease"), tables.leases.c.state == bindparam("was"))
-_GRANT = _MOVE.values(state=HELD, devices=bindparam("given"), granted_at=bindparam("now"), ends_at=bindparam("until"))
+_GRANT = _MOVE.values(
+    state=HELD, devices=bindparam("given"), granted_at=bindparam("now"), ends_at=bindparam("until"),
+    price=bindparam("costs"),
+)  # fmt: skip
 _END = _MOVE.values(state=bindparam("becomes"), ended_at=bindparam("now"), reason=bindparam("why"))
 
 
 class Ledger:
     """The claims on the devices of one host."""
 
-    def __init__(self, host: str, clock: Clock, quotas: Quotas) -> None:
+    def __init__(self, host: str, clock: Clock, quotas: Quotas, prices: PriceFile, budgets: Budgets) -> None:
         self.host = host
         self._clock = clock
         self._quotas = quotas
+        self._prices = prices
+        self._budgets = budgets
         self.boot = host_id()
 
     def lock(self, transaction: Transaction, found: Sequence[GPU]) -> Sequence[RowMapping]:
         """Keep others out of the ledger of this host, and make sure that it knows the devices. Returns their rows."""
         table, connection = tables.devices, transaction.connection
-        rows = connection.execute(_LOCK, {"host": self.host}).mappings().all()
+        rows = lock_devices(connection, self.host)
         known = {row["uuid"]: row for row in rows}
         changed = False
         for one in found:
@@ -67,13 +85,14 @@ class Ledger:
                     .values(name=one.name, memory=one.memory_total_bytes)
                 )
                 changed = True
-        return connection.execute(_LOCK, {"host": self.host}).mappings().all() if changed else rows
+        return lock_devices(connection, self.host) if changed else rows
 
     def enter(self, transaction: Transaction, values: Mapping[str, Any]) -> int:
         """Put a request into the queue where it belongs; those that it overtakes are told. Returns its number."""
         table, connection = tables.leases, transaction.connection
         now, owner = self._clock.now(), str(values["owner"])
-        new = Rank(priority=values["priority"], load=load_of(connection, owner, now))
+        load = load_of(connection, owner, now)
+        new = Rank(owner, values["priority"], load, interruptible=values.get("interruptible", False))
         rows = ranks_of(connection, self.host, now)
         passed = overtaken(new, map(to_rank, reversed(rows)))
         before = rows[len(rows) - passed - 1]["place"] if passed < len(rows) else None
@@ -89,7 +108,7 @@ class Ledger:
         number = int(made[0])
         told: dict[str, list[int]] = {}
         for row in rows[len(rows) - passed :]:
-            told.setdefault(why_before(number, owner, new, to_rank(row)), []).append(row["id"])
+            told.setdefault(why_before(number, new, to_rank(row)), []).append(row["id"])
         for cause, ids in told.items():
             connection.execute(update(table).where(table.c.id.in_(ids)).values(cause=cause))
         return number
@@ -103,11 +122,15 @@ class Ledger:
         """
         table, connection = tables.leases, transaction.connection
         queue, decision = self.decide(connection, found, devices)
+        known = {one.uuid: one for one in found}
         for number, uuids in decision.granted.items():
-            self._grant(connection, queue[number], uuids)
+            self._grant(connection, queue[number], [known[uuid] for uuid in uuids])
+        told: dict[str | None, list[int]] = {}
         for number, why in decision.held_up.items():
             if queue[number]["held_up"] != why:
-                connection.execute(update(table).where(table.c.id == number).values(held_up=why))
+                told.setdefault(why, []).append(number)
+        for why, numbers in told.items():
+            connection.execute(update(table).where(table.c.id.in_(numbers)).values(held_up=why))
         return list(decision.granted)
 
     def decide(
@@ -121,10 +144,20 @@ class Ledger:
         if not any(device.room > 0 for device in devices):
             return {}, Decision()
         queue = {row["id"]: row for row in queue_of(connection, self.host)}
-        held = devices_by_owner(connection) if queue and self._quotas.limits else {}
-        return queue, decide(map(to_request, queue.values()), devices, partial(self._quotas.over, held))
+        over = self.bounds(connection, {row["owner"] for row in queue.values()})
+        return queue, decide(map(to_request, queue.values()), devices, over)
 
-    def _grant(self, connection: Connection, row: RowMapping, uuids: Sequence[str]) -> None:
+    def bounds(
+        self, connection: Connection, owners: Collection[str]
+    ) -> Callable[[Request, Mapping[str, int]], str | None]:
+        """What says which budget or quota a request of these owners is over, given what was granted just now."""
+        held = devices_by_owner(connection) if owners and self._quotas.limits else {}
+        spent = self._budgets.over(connection, owners)
+        quota = partial(self._quotas.over, held)
+        return lambda request, more: spent.get(request.owner) or quota(request, more)
+
+    def _grant(self, connection: Connection, row: RowMapping, gpus: Sequence[GPU]) -> None:
+        uuids = [one.uuid for one in gpus]
         for uuid in uuids:
             if row["shared"]:
                 taken = connection.execute(_TAKE_SHARE, {"device": uuid, "share": row["memory"]})
@@ -134,35 +167,67 @@ class Ledger:
                 raise Conflict(f"device {uuid} was given to another one", hint="try again")
         now = self._clock.now()
         until = now + timedelta(seconds=row["seconds"]) if row["seconds"] is not None else None
-        connection.execute(_GRANT, {"lease": row["id"], "was": WAITING, "given": uuids, "now": now, "until": until})
+        given = {"given": uuids, "now": now, "until": until, "costs": self._price(gpus, row)}
+        connection.execute(_GRANT, {"lease": row["id"], "was": WAITING, **given})
+
+    def _price(self, gpus: Sequence[GPU], row: RowMapping) -> float | None:
+        """Of one of these devices for an hour, on average, or of the share of it; None where none has a price."""
+        prices = self._prices.now
+        if prices is None:
+            return None
+        found = []
+        for one in gpus:
+            price, part = prices.of(one.name), row["memory"] / one.memory_total_bytes if row["shared"] else 1.0
+            if price is not None:
+                found.append(price * part)
+        return sum(found) / len(gpus) if found else None
 
     def end(self, connection: Connection, row: RowMapping, state: LeaseState, reason: str) -> bool:
         """Move a lease, as it is now, to its end and its devices back; False where it had ended."""
-        if LeaseState(row["state"]).ended:
-            return False
-        becomes = {"becomes": state.value, "now": self._clock.now(), "why": reason}
-        if connection.execute(_END, {"lease": row["id"], "was": row["state"], **becomes}).rowcount != 1:
-            return False
-        if row["state"] != HELD:
-            return True
-        if row["shared"]:
-            table = tables.devices
-            chosen = update(table).where(table.c.uuid.in_(row["devices"]))
-            connection.execute(chosen.values(shared=table.c.shared - row["memory"]))
-        else:
-            connection.execute(_FREE, {"lease": row["id"]})
-        return True
+        return end_lease(connection, row, state, reason, self._clock.now())
 
     def over(self, connection: Connection) -> dict[int, str]:
         """The live leases of this host that have to end, and why."""
         now, lives = self._clock.now(), cache(alive)
-        found = {}
-        for row in live_on(connection, self.host):
-            if row["ends_at"] is not None and row["ends_at"] <= now:
-                found[row["id"]] = "time_up"
-            elif row["pid"] is not None and (row["boot"] != self.boot or not lives(row["pid"], row["pid_started"])):
-                found[row["id"]] = "owner_gone"
-        return found
+        live = live_on(connection, self.host)
+        living = living_jobs(connection, [row["job_id"] for row in live if row["job_id"] is not None])
+
+        def gone(row: RowMapping) -> bool:
+            if row["job_id"] is not None:
+                return row["job_id"] not in living
+            if row["pid"] is None or row["boot"] != self.boot:
+                return row["pid"] is not None
+            used = row["user_pid"] is not None and lives(row["user_pid"], row["user_started"])
+            return not used and not lives(row["pid"], row["pid_started"])
+
+        found = {row["id"]: "owner_gone" for row in live if gone(row)}
+        return found | {row["id"]: "time_up" for row in live if row["ends_at"] is not None and row["ends_at"] <= now}
+
+
+def lock_devices(connection: Connection, host: str) -> Sequence[RowMapping]:
+    """Keep others out of the ledger of a host until the transaction ends. Returns the rows of its devices."""
+    return connection.execute(_LOCK, {"host": host}).mappings().all()
+
+
+def end_lease(connection: Connection, row: RowMapping, state: LeaseState, reason: str, now: datetime) -> bool:
+    """Move a lease, as it is now, to its end and its devices back; False where it had ended.
+
+    The ledger of its host is locked.
+    """
+    if LeaseState(row["state"]).ended:
+        return False
+    becomes = {"becomes": state.value, "now": now, "why": reason}
+    if connection.execute(_END, {"lease": row["id"], "was": row["state"], **becomes}).rowcount != 1:
+        return False
+    if row["state"] != HELD:
+        return True
+    if row["shared"]:
+        table = tables.devices
+        chosen = update(table).where(table.c.uuid.in_(row["devices"]))
+        connection.execute(chosen.values(shared=table.c.shared - row["memory"]))
+    else:
+        connection.execute(_FREE, {"lease": row["id"]})
+    return True
 
 
 def _between(before: float | None, after: float | None) -> float | None:

@@ -73,14 +73,23 @@ class Request:
 class Rank:
     """What the place in the queue comes from."""
 
+    owner: str
     priority: int
     load: float
+    interruptible: bool = False
+    """What it gets could be taken back at once for one of its priority that is not."""
     waited: bool = False
     """So long that nobody overtakes it any more."""
 
     def outranks(self, other: Rank) -> bool:
-        """True where it goes before one that came earlier: by priority, else by fewer devices that its owner has."""
-        return not other.waited and (self.priority, -self.load) > (other.priority, -other.load)
+        """True where it goes before one that came earlier.
+
+        By priority, else as the one that is not interruptible, else by fewer devices that its owner has.
+        """
+        if other.waited:
+            return False
+        mine, theirs = (self.priority, not self.interruptible), (other.priority, not other.interruptible)
+        return mine > theirs or (mine == theirs and self.owner != other.owner and self.load < other.load)
 
 
 def overtaken(new: Rank, backwards: Iterable[Rank]) -> int:
@@ -93,11 +102,15 @@ def overtaken(new: Rank, backwards: Iterable[Rank]) -> int:
     return passed
 
 
-def why_before(number: int, owner: str, new: Rank, other: Rank) -> str:
+def why_before(number: int, new: Rank, other: Rank) -> str:
     """In words, for the one that request `number` has overtaken."""
     if new.priority != other.priority:
-        return f"request {number} of {owner} came before it: priority {new.priority}"
-    return f"request {number} of {owner} came before it: {owner} has fewer devices"
+        why = f"priority {new.priority}"
+    elif new.interruptible != other.interruptible:
+        why = "it is not interruptible"
+    else:
+        why = f"{new.owner} has fewer devices"
+    return f"request {number} of {new.owner} came before it: {why}"
 
 
 @dataclass
@@ -150,3 +163,67 @@ def _coming(one: Request, devices: Sequence[Device], kept: set[str]) -> list[str
         if device.uuid not in kept and one.suits(device) and device.room > 0 and device.shared > 0
     ]
     return [device.uuid for device in sorted(shared, key=lambda device: -device.room)]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A lease that can be taken back: `share` is bytes of each device, None the whole of it."""
+
+    id: int
+    devices: Sequence[str]
+    priority: int
+    share: int | None = None
+    asked: int | None = None
+    """The request for which it is going already."""
+
+
+def give_way(
+    queue: Iterable[tuple[Request, int, bool]], devices: Sequence[Device], leases: Sequence[Held]
+) -> dict[int, int]:
+    """Which leases have to go, and for which request.
+
+    `queue` has each request with its priority and whether it could be taken back itself: such a one takes nothing from
+    those of its own priority. `leases` stand in the order in which they go. None goes where what could go would not be
+    enough.
+    """
+    chosen: dict[int, int] = {}
+    kept: set[str] = set()
+    for one, priority, interruptible in queue:
+        going = [lease for lease in leases if lease.asked == one.id]
+        others = [
+            lease
+            for lease in leases
+            if lease.asked is None
+            and lease.id not in chosen
+            and (lease.priority < priority or (lease.priority == priority and not interruptible))
+        ]
+        room = {device.uuid: device for device in devices if one.suits(device) and device.uuid not in kept}
+        goes: list[Held] = []
+        while len(had := [uuid for uuid, device in room.items() if _free_after(one, device, [*going, *goes])]) < (
+            one.count
+        ):
+            useful = next((lease for lease in others if any(uuid in room for uuid in lease.devices)), None)
+            if useful is None:
+                break
+            others.remove(useful)
+            goes.append(useful)
+        else:
+            needed = had[: one.count]
+            kept.update(needed)
+            chosen.update({lease.id: one.id for lease in goes if any(uuid in needed for uuid in lease.devices)})
+    return chosen
+
+
+def _free_after(one: Request, device: Device, gone: Sequence[Held]) -> bool:
+    """True where a request could have (its share of) a device once some leases are gone, with what they use of it."""
+    mine = [lease for lease in gone if device.uuid in lease.devices]
+    whole = any(lease.share is None for lease in mine)
+    left = Device(
+        device.uuid,
+        device.name,
+        device.memory,
+        used=0 if mine else device.used,
+        lease=None if whole else device.lease,
+        shared=device.shared - sum(lease.share or 0 for lease in mine),
+    )
+    return one.can_have(left)

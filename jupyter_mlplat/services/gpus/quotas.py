@@ -1,15 +1,18 @@
-"""How many devices a user, or a group of users, may have at a time."""
+"""How many devices a user, or a group of users, may have at a time; and whose bounds hold for whom."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from ...errors import Conflict
 from .queue import Request
 
 EVERYBODY = "*"
 GROUP = "@"
+
+T = TypeVar("T", bound=float)
 
 
 @dataclass(frozen=True)
@@ -39,9 +42,16 @@ class Quotas:
         return None
 
     def _of(self, owner: str) -> Iterator[tuple[str, int, Sequence[str]]]:
-        limit = self.limits.get(owner, self.limits.get(EVERYBODY))
-        if limit is not None:
-            yield owner, limit, [owner]
-        for group, users in self.groups.items():
-            if owner in users and GROUP + group in self.limits:
-                yield f"group {group}", self.limits[GROUP + group], users
+        return bounds(self.limits, self.groups, owner)
+
+
+def bounds(
+    limits: Mapping[str, T], groups: Mapping[str, Sequence[str]], owner: str
+) -> Iterator[tuple[str, T, Sequence[str]]]:
+    """The bounds that an owner is under: whose it is, in words, the bound, and the users that count together."""
+    limit = limits.get(owner, limits.get(EVERYBODY))
+    if limit is not None:
+        yield owner, limit, [owner]
+    for group, users in groups.items():
+        if owner in users and GROUP + group in limits:
+            yield f"group {group}", limits[GROUP + group], users

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select
 
-from ...models import Lease, LeaseState
+from ...models import JobState, Lease, LeaseState
 from ...store import tables
 from ..rows import number_of, unknown
 from .queue import PATIENCE, Device, Rank, Request
@@ -33,7 +33,7 @@ _QUEUE = (
 )  # fmt: skip
 _RANKS = (
     select(
-        _LEASES.id, _LEASES.place, _LEASES.priority, _LEASES.load,
+        _LEASES.id, _LEASES.place, _LEASES.owner, _LEASES.priority, _LEASES.load, _LEASES.interruptible,
         (_LEASES.created_at <= bindparam("waits_since")).label("waited"),
     )
     .where(_LEASES.host == bindparam("host"), _LEASES.state == WAITING)
@@ -49,9 +49,16 @@ _LOAD = (
     )
     .group_by(*_ALIKE)
 )
-_LIVE = select(_LEASES.id, _LEASES.boot, _LEASES.pid, _LEASES.pid_started, _LEASES.ends_at).where(
-    _LEASES.host == bindparam("host"), _LEASES.state.in_(LIVE)
-)
+_LIVE = select(
+    _LEASES.id,
+    _LEASES.job_id,
+    _LEASES.boot,
+    _LEASES.pid,
+    _LEASES.pid_started,
+    _LEASES.user_pid,
+    _LEASES.user_started,
+    _LEASES.ends_at,
+).where(_LEASES.host == bindparam("host"), _LEASES.state.in_(LIVE))
 
 
 def find(connection: Connection, lease_id: str) -> RowMapping:
@@ -89,6 +96,26 @@ def held_on(connection: Connection, host: str) -> Sequence[RowMapping]:
 def live_on(connection: Connection, host: str) -> Sequence[RowMapping]:
     """Those that have devices of a host or wait for some: what says whether they are over."""
     return connection.execute(_LIVE, {"host": host}).mappings().all()
+
+
+def living_jobs(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Those of these jobs that have not ended."""
+    if not numbers:
+        return set()
+    table = tables.jobs
+    living = [state.value for state in JobState if not state.ended]
+    query = select(table.c.id).where(table.c.id.in_(numbers), table.c.state.in_(living))
+    return set(connection.execute(query).scalars())
+
+
+def of_jobs(connection: Connection, numbers: Sequence[int]) -> dict[int, Lease]:
+    """The last lease of each of these jobs that has asked for devices, by the job's number."""
+    table = tables.leases
+    last = select(func.max(table.c.id)).where(table.c.job_id.in_(numbers)).group_by(table.c.job_id)
+    rows = connection.execute(select(table).where(table.c.id.in_(last))).mappings().all() if numbers else []
+    return {
+        row["job_id"]: to_lease(row, place_of(connection, row) if row["state"] == WAITING else None) for row in rows
+    }
 
 
 def place_of(connection: Connection, row: RowMapping) -> int:
@@ -151,7 +178,7 @@ def to_request(row: RowMapping) -> Request:
 
 def to_rank(row: RowMapping) -> Rank:
     """What the place of one of the queue comes from."""
-    return Rank(row["priority"], row["load"], row["waited"])
+    return Rank(row["owner"], row["priority"], row["load"], row["interruptible"], row["waited"])
 
 
 def to_lease(row: RowMapping, position: int | None = None, expected_start: datetime | None = None) -> Lease:
@@ -160,11 +187,16 @@ def to_lease(row: RowMapping, position: int | None = None, expected_start: datet
         name: row[name]
         for name in (
             "state", "owner", "devices", "cause", "held_up", "host", "kind", "label", "pid", "count", "gpu_type",
-            "memory", "shared", "priority", "granted_at", "ends_at", "ended_at", "reason",
+            "memory", "shared", "priority", "granted_at", "ends_at", "ended_at", "reason", "notebook", "interruptible",
+            "idle_seconds",
         )
     }  # fmt: skip
+    for name in ("job_id", "wanted_by"):
+        shown[name] = None if row[name] is None else str(row[name])
     if row["state"] != WAITING:
         shown |= {"cause": None, "held_up": None}
+    if row["state"] == HELD:
+        shown["idle_since"] = row["idle_since"]
     return Lease(
         id=str(row["id"]),
         requested_at=row["created_at"],

@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select, update
 
-from ...errors import Invalid, Unavailable
-from ...models import GPU, GPUs, HolderKind, Lease, LeaseRequest, LeaseState, Page
+from ...errors import Conflict, Invalid, Unavailable
+from ...models import GPU, GPUs, GPUUsage, HolderKind, Lease, LeaseRequest, LeaseState, Page, UsageKey
 from ...processes import start_time
 from ...protocols import Clock, GPUSource
 from ...store import Store, tables
-from ..rows import Asked, cursor_of, made_before
+from ..rows import Asked, cursor_of, made_before, number_of
+from .budgets import Budgets
+from .idle import IdleWatch
 from .ledger import Ledger, device_of
-from .queue import Request
+from .of_jobs import JobLeases
+from .possible import refuse_impossible, to_wish
+from .prices import PriceFile
 from .quotas import Quotas
 from .rows import (
     HELD,
@@ -32,27 +36,48 @@ from .rows import (
     typical_seconds,
     waiting_on,
 )
+from .usage import rows_of, sums_by
 
 LOOK_S = 0.1
 SETTLE_S = 0.5
 """One that waits looks so often at its own row, and so often whether a device has become free."""
 NEAR = 3
 """Places in the queue."""
+WAKE_EVERY_S = 5.0
 UNWATCHED_S = 3600.0
 """What belongs to no process is held so long unless another time was asked for: nothing would ever end it."""
+WEEK = timedelta(days=7)
+BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _nobody() -> None:
+    """Where no engine has jobs, none has to be woken."""
 
 
 class GPUsService:
-    """What devices there are, who holds them and who waits."""
+    """What devices there are, who holds them and who waits. `wake` makes sure that an engine lives."""
 
-    def __init__(self, store: Store, source: GPUSource, clock: Clock, quotas: Quotas) -> None:
+    def __init__(
+        self,
+        store: Store,
+        source: GPUSource,
+        clock: Clock,
+        quotas: Quotas,
+        wake: Callable[[], None] = _nobody,
+        prices: PriceFile | None = None,
+    ) -> None:
         self._store = store
         self._source = source
         self._clock = clock
         self._quotas = quotas
         self.host = os.uname().nodename
-        self._ledger = Ledger(self.host, clock, quotas)
-        self._settled = float("-inf")
+        self._prices = prices or PriceFile()
+        self._budgets = Budgets(self._prices, quotas.groups, clock)
+        self._ledger = Ledger(self.host, clock, quotas, self._prices, self._budgets)
+        self._idle = IdleWatch(store, source, clock, self.host)
+        self._wake = wake
+        self._settled = self._woken = float("-inf")
+        self.of_jobs = JobLeases(store, source, clock, quotas, self._ledger)
 
     # --- looking ----------------------------------------------------------------------------
 
@@ -69,12 +94,14 @@ class GPUsService:
         with self._store.read() as connection:
             held = held_on(connection, self.host)
             queue = self._queue(connection, found)
+            warnings = self._budgets.warnings(connection)
         leases = [to_lease(row) for row in held]
         return GPUs(
             source=self._source.name,
             message=message,
             devices=[_with_leases(device, leases) for device in found],
             queue=[*queue],
+            warnings=warnings,
         )
 
     def leases(self, *, limit: int = 50, after: str | None = None) -> Page[Lease]:
@@ -92,6 +119,56 @@ class GPUsService:
             places = self._places(connection, {row["host"] for row in rows if row["state"] == WAITING})
         items = [to_lease(row, places.get(row["id"])) for row in rows[:limit]]
         return Page[Lease](items=items, next=items[-1].id if len(rows) > limit else None)
+
+    def refuse(self, request: LeaseRequest, owner: str) -> None:
+        """Raise what `acquire` would raise at once, and ask for nothing."""
+        try:
+            found = self._source.devices()
+        except Unavailable as error:
+            raise Unavailable(f"there is no GPU for it: {error.message}", hint=error.hint) from error
+        refuse_impossible(request, found)
+        self._quotas.refuse(owner, request.count)
+
+    def warnings(self, owner: str) -> Sequence[str]:
+        """What one who asks for devices should know: a budget that is (nearly) spent, a price file that is wrong."""
+        with self._store.read() as connection:
+            return self._budgets.warnings(connection, owner)
+
+    def usage(
+        self, *, since: datetime | None = None, until: datetime | None = None, by: UsageKey = UsageKey.USER
+    ) -> GPUUsage:
+        """GPU hours, idle hours and cost of the leases of all hosts inside a window: by default a week up to now.
+
+        A lease counts with what of it lies inside; one that has not ended counts up to now. Raises `Invalid` for a
+        window without length.
+        """
+        now = self._clock.now()
+        until = min(until or now, now)
+        since = max(since or max(until, BEGIN + WEEK) - WEEK, BEGIN)
+        if since >= until:
+            raise Invalid(
+                "since is not before until, or in the future",
+                hint="give a since that is earlier",
+                fields={"since": "not before until"},
+            )
+        with self._store.read() as connection:
+            sums, total = sums_by(connection, by, since, until, now)
+            budgets, warnings = self._budgets.standing(connection), self._budgets.warnings(connection)
+        prices = self._prices.now
+        return GPUUsage(
+            since=since,
+            until=until,
+            by=by,
+            currency=prices.currency if prices is not None else None,
+            rows=rows_of(sums.items()),
+            total=total.row(None),
+            budgets=budgets,
+            warnings=warnings,
+        )
+
+    def watch_idle(self) -> None:
+        """Look which leases of this host rest, and write it down. Called every 10 s by the engine and by servers."""
+        self._idle.look()
 
     def get(self, lease_id: str) -> Lease:
         """A lease, also one that has ended. Raises `NotFound`."""
@@ -145,11 +222,7 @@ class GPUsService:
         `Conflict` where a quota could never allow it or the idempotency key was used for something else.
         """
         found = self._source.devices()
-        if not found:
-            raise Unavailable(
-                "this machine has no GPU: the driver reports no device", hint="see jupyter mlplat gpus list"
-            )
-        self._refuse_impossible(request, found)
+        refuse_impossible(request, found)
         self._quotas.refuse(owner, request.count)
         started = None
         if request.pid is not None:
@@ -164,7 +237,8 @@ class GPUsService:
         if request.notebook is not None:
             kind = HolderKind.KERNEL
         values = {
-            "owner": owner, "host": self.host, "kind": kind.value, "label": request.notebook or request.label or "",
+            "owner": owner, "host": self.host, "kind": kind.value, "notebook": request.notebook,
+            "label": request.label or (request.notebook or "").rpartition("/")[2],
             "boot": self._ledger.boot if started is not None else None, "pid": request.pid, "pid_started": started,
             "count": request.count, "gpu_type": request.gpu_type, "memory": request.memory,
             "wanted": request.devices, "shared": request.shared, "priority": request.priority,
@@ -183,6 +257,26 @@ class GPUsService:
             row = find(connection, str(number))
         return to_lease(row) if row["state"] != WAITING else self.get(str(number))
 
+    def enough(self, lease_id: str, request: LeaseRequest, taken: Collection[str] = ()) -> Lease | None:
+        """A granted lease with just the devices of it that `request` asks for and that are not `taken`, if it has them.
+
+        Raises `NotFound`, and `Unavailable` where there is no driver.
+        """
+        lease = self.get(lease_id)
+        if lease.state is not LeaseState.GRANTED or (lease.shared and not request.shared):
+            return None
+        if lease.shared and (request.memory or 0) > (lease.memory or 0):
+            return None
+        fitting = [
+            one.uuid
+            for one in self._source.devices()
+            if one.uuid in lease.devices and one.uuid not in taken and to_wish(request).suits(device_of(one))
+        ]
+        if len(fitting) < request.count:
+            return None
+        shown = {"devices": fitting[: request.count], "shared": request.shared, "memory": request.memory}
+        return lease.model_copy(update=shown)
+
     def adopt(self, notebook: str, *, pid: int) -> Lease | None:
         """The granted lease that process `pid` asked for ahead for a kernel of `notebook`, if there is one.
 
@@ -190,7 +284,7 @@ class GPUsService:
         """
         table = tables.leases
         ahead = (
-            (table.c.kind == HolderKind.KERNEL.value) & (table.c.label == notebook) & (table.c.pid == pid)
+            (table.c.kind == HolderKind.KERNEL.value) & (table.c.notebook == notebook) & (table.c.pid == pid)
             & (table.c.state == HELD) & table.c.ends_at.is_not(None) & (table.c.host == self.host)
         )  # fmt: skip
         with self._store.read() as connection:
@@ -205,6 +299,22 @@ class GPUsService:
                 return None
             transaction.emit("gpus", str(number))
             return to_lease(find(transaction.connection, str(number)))
+
+    def used_by(self, lease_id: str, pid: int) -> None:
+        """Say which process, a child of the owner, uses the devices: nobody else gets them while it lives.
+
+        Does nothing for a process that has ended.
+        """
+        table = tables.leases
+        started = start_time(pid)
+        if started is None:
+            return
+        with self._store.write() as transaction:
+            transaction.connection.execute(
+                update(table)
+                .where(table.c.id == number_of(lease_id, "lease"), table.c.state == HELD)
+                .values(user_pid=pid, user_started=started)
+            )
 
     def wait(
         self,
@@ -251,12 +361,26 @@ class GPUsService:
             return to_lease(row, place)
         self._settled = time.monotonic()
         self.settle()
+        self._wake_for_jobs()
         with self._store.read() as connection:
             row = find(connection, lease_id)
             return to_lease(row, place_of(connection, row) if row["state"] == WAITING else None)
 
+    def _wake_for_jobs(self) -> None:
+        """Devices that jobs have come back only while an engine lives, which gives up jobs that are gone."""
+        if time.monotonic() - self._woken < WAKE_EVERY_S:
+            return
+        self._woken = time.monotonic()
+        with self._store.read() as connection:
+            of_jobs = any(row["job_id"] is not None for row in held_on(connection, self.host))
+        if of_jobs:
+            self._wake()
+
     def release(self, lease_id: str, *, reason: str | None = None) -> Lease:
-        """Give a lease back, or leave the queue. One that has ended stays as it is. Raises `NotFound`."""
+        """Give a lease back, or leave the queue. One that has ended stays as it is.
+
+        Raises `NotFound`, and `Conflict` where it is a job's: its attempt would go on with devices of others.
+        """
         try:
             found: Sequence[GPU] = self._source.devices()
         except Unavailable:
@@ -264,6 +388,11 @@ class GPUsService:
         with self._store.write() as transaction:
             self._ledger.lock(transaction, found)
             row = find(transaction.connection, lease_id)
+            if row["job_id"] is not None and row["state"] in LIVE:
+                raise Conflict(
+                    f"lease {lease_id} belongs to job {row['job_id']}",
+                    hint=f"cancel the job: jupyter mlplat jobs cancel {row['job_id']}",
+                )
             said = reason or ("cancelled" if row["state"] == WAITING else "released")
             if self._ledger.end(transaction.connection, row, LeaseState.RELEASED, said):
                 granted = self._ledger.settle(transaction, found) if row["host"] == self.host else []
@@ -297,20 +426,6 @@ class GPUsService:
             if changed:
                 transaction.emit("gpus", *map(str, changed))
 
-    def _refuse_impossible(self, request: LeaseRequest, found: Sequence[GPU]) -> None:
-        asked = Request(
-            0, "", gpu_type=request.gpu_type, memory=request.memory, wanted=request.devices, shared=request.shared
-        )
-        suitable = [one for one in found if asked.suits(device_of(one))]
-        if len(suitable) >= request.count:
-            return
-        field = next((name for name in ("devices", "gpu_type", "memory") if getattr(request, name)), "count")
-        raise Invalid(
-            f"this host cannot give {_in_words(request)}",
-            hint=f"it has {_inventory(found)}",
-            fields={field: f"{len(suitable)} of {len(found)} devices are that"},
-        )
-
 
 def _with_leases(gpu: GPU, leases: Sequence[Lease]) -> GPU:
     on_it = [lease for lease in leases if gpu.uuid in lease.devices]
@@ -319,18 +434,3 @@ def _with_leases(gpu: GPU, leases: Sequence[Lease]) -> GPU:
     if not on_it and not device_of(gpu).free:
         note = "not offered: its memory is in use by processes without a lease"
     return gpu.model_copy(update={"lease": whole, "shares": [one for one in on_it if one.shared], "note": note})
-
-
-def _in_words(request: LeaseRequest) -> str:
-    words = f"{request.count} × {request.gpu_type or 'GPU'}"
-    if request.memory is not None:
-        words += f" with {request.memory / 2**30:.3g} GiB"
-    return words + (f" of {', '.join(request.devices)}" if request.devices else "")
-
-
-def _inventory(found: Sequence[GPU]) -> str:
-    counts: dict[str, int] = {}
-    for one in found:
-        what = f"{one.name} with {one.memory_total_bytes / 2**30:.3g} GiB"
-        counts[what] = counts.get(what, 0) + 1
-    return ", ".join(f"{number} × {what}" for what, number in counts.items())

@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, fu
 from ...models import CellState, JobState, Reason
 from ...protocols import Clock, Report
 from ...store import Store, Transaction, tables
+from ..gpus.of_jobs import end_with_attempt
 from ..rows import first
 from .claim import Claim, parse_key
 from .notices import job_ended
-from .rows import LIVING, ask_to_end, sources_of
+from .rows import LIVING, ask_to_end, not_ending, sources_of
 from .verdict import judge
 
 DONE = (CellState.OK.value, CellState.SKIPPED.value)
@@ -43,7 +44,7 @@ class JobQueue:
         """Take up to `limit` queued jobs: queued -> starting, with the next attempt's number.
 
         The highest priority first, then the oldest. A job waits while its retry is not due, while its owner
-        has `per_user` jobs at work (0: no bound), and while its lane is full.
+        has `per_user` jobs at work (0: no bound), while its lane is full, and while it has not got its devices.
         """
         claims: list[Claim] = []
         for _ in range(limit):
@@ -88,12 +89,23 @@ class JobQueue:
         """Ask for the end of every job whose deadline has passed."""
         table = tables.jobs
         now = self._clock.now()
-        late = (table.c.deadline_at <= now, table.c.state.in_(LIVING), ~table.c.cancel_requested)
+        late = (table.c.deadline_at <= now, table.c.state.in_(LIVING), not_ending())
         with self._store.read() as connection:
             numbers = list(connection.execute(select(table.c.id).where(*late)).scalars())
         for number in numbers:
             with self._store.write() as transaction:
                 ask_to_end(transaction, [number], Reason.DEADLINE)
+
+    def preempt(self) -> None:
+        """Ask the attempts whose devices are wanted for others to end; their jobs go on later."""
+        job, lease = tables.jobs, tables.leases
+        wanted = select(lease.c.job_id).where(lease.c.state == "granted", lease.c.wanted_by.is_not(None))
+        query = select(job.c.id).where(job.c.id.in_(wanted), job.c.state.in_(ACTIVE), ~job.c.cancel_requested)
+        with self._store.read() as connection:
+            numbers = list(connection.execute(query).scalars())
+        for number in numbers:
+            with self._store.write() as transaction:
+                ask_to_end(transaction, [number], Reason.PREEMPTED)
 
     def active(self) -> list[Claim]:
         """The attempts that are starting or running, whoever started them."""
@@ -209,7 +221,7 @@ class JobQueue:
                 number,
                 attempt,
                 state=state.value,
-                reason=record.get("reason"),
+                reason=(state is JobState.CANCELLED and row["cancel_reason"]) or record.get("reason"),
                 message=(record.get("message") or "")[:4000] or None,
                 started_at=started_at,
                 ended_at=ended_at,
@@ -217,8 +229,9 @@ class JobQueue:
                 note=record.get("note"),
             )
             if verdict.retry_at is not None:
-                values: dict[str, Any] = {"not_before": verdict.retry_at, "failures": row["failures"] + 1}
-                values |= {"started_at": None}
+                failed = state is not JobState.CANCELLED  # else its devices were wanted
+                values: dict[str, Any] = {"not_before": verdict.retry_at, "failures": row["failures"] + failed}
+                values |= {"started_at": None, "cancel_requested": False, "cancel_reason": None}
             else:
                 values = {"started_at": started_at, "ended_at": ended_at, "results": record.get("results") or {}}
             self._move(
@@ -282,6 +295,8 @@ class JobQueue:
             self._copy_cells(transaction, number, values["attempt"])
         if state.ended:
             job_ended(transaction, number, self._clock.now())
+        if state.ended or state is JobState.QUEUED:
+            end_with_attempt(transaction, number, "released", self._clock)
         transaction.emit("jobs", str(number))
         return True
 
@@ -360,16 +375,20 @@ def _next(connection: Connection, per_user: int, now: datetime) -> Select[Any]:
     lanes = Counter((row.lane, row.lane_limit) for row in running if row.lane is not None)
     full_owners = [owner for owner, count in owners.items() if per_user and count >= per_user]
     full_lanes = [lane for (lane, bound), count in lanes.items() if bound is not None and count >= bound]
+    lease = tables.leases
+    has_devices = select(lease.c.id).where(lease.c.job_id == table.c.id, lease.c.state == "granted").exists()
     return (
         select(table)
         .where(
             table.c.state == JobState.QUEUED.value,
+            or_(table.c.gpus == 0, has_devices),
             ~table.c.cancel_requested,
             or_(table.c.not_before.is_(None), table.c.not_before <= now),
             table.c.owner.not_in(full_owners),
             or_(table.c.lane.is_(None), table.c.lane.not_in(full_lanes)),
         )
-        .order_by(table.c.priority.desc(), table.c.id)
+        # Of equal ones first the one that keeps devices from others while it waits.
+        .order_by(table.c.priority.desc(), table.c.gpus == 0, table.c.id)
         .limit(1)
     )
 

@@ -85,11 +85,17 @@ def ask_to_end(transaction: Transaction, numbers: Iterable[int], reason: Reason 
     for number in numbers:
         asked = transaction.connection.execute(
             update(table)
-            .where(table.c.id == number, table.c.state.in_(LIVING), ~table.c.cancel_requested)
+            .where(table.c.id == number, table.c.state.in_(LIVING), not_ending())
             .values(cancel_requested=True, cancel_reason=reason.value if reason is not None else None)
         )
         if asked.rowcount:
             transaction.emit("jobs", str(number))
+
+
+def not_ending() -> ColumnElement[bool]:
+    """True for a job whose end nobody wants; one whose devices are wanted only has to go on later."""
+    table = tables.jobs
+    return or_(~table.c.cancel_requested, table.c.cancel_reason == Reason.PREEMPTED.value)
 
 
 def attempt_folder(row: RowMapping) -> Path:

@@ -14,9 +14,11 @@ from sqlalchemy import Connection, RowMapping, delete, select
 from ...attempts import LOG, OUTPUT
 from ...errors import Conflict, Invalid
 from ...home import Home
-from ...models import Job, JobLog, JobOptions, JobSpec, JobState, Page, Pruned, PruneRequest
+from ...models import Job, JobLog, JobOptions, JobSpec, JobState, LeaseRequest, Page, Pruned, PruneRequest
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
+from ..gpus.of_jobs import request_of
+from ..gpus.rows import of_jobs
 from ..rows import Asked, made_before, newest_first, number_of
 from .line import Place, places
 from .notebookfile import read_notebook
@@ -36,7 +38,7 @@ from .rows import (
     refuse_while_needed,
     to_job,
 )
-from .submission import OWN, Draft, check_language, insert_job, options_of
+from .submission import OWN, Draft, check_language, gpu_columns, insert_job, options_of
 from .waiting import wait_for
 
 LOG_CHUNK = 1 << 20
@@ -45,7 +47,8 @@ LOG_CHUNK = 1 << 20
 class JobsService:
     """Jobs in the store, and the notebooks, logs and records in their folders.
 
-    `backend` is where new jobs run, `slots` how many of them at the same time, `channels` how anybody can be told.
+    `backend` is where new jobs run, `slots` how many of them at the same time, `channels` how anybody can be told;
+    `refuse_gpus` raises where that backend could never give a user the devices.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class JobsService:
         backend: str,
         slots: int,
         channels: Channels | None = None,
+        refuse_gpus: Callable[[LeaseRequest, str], None] | None = None,
     ) -> None:
         self._store = store
         self._home = home
@@ -66,6 +70,7 @@ class JobsService:
         self._backend = backend
         self.slots = slots
         self.channels = channels or Channels()
+        self._refuse_gpus = refuse_gpus
 
     def schema(self, notebook: Path) -> dict[str, Any]:
         """The JSON Schema of a notebook's parameters. Raises `Invalid` where it is no notebook."""
@@ -81,6 +86,8 @@ class JobsService:
         check_language(notebook)
         options = options_of(notebook, spec)
         self.channels.check(options.notify)
+        if options.devices and self._refuse_gpus is not None:
+            self._refuse_gpus(request_of(gpu_columns(options)), owner)
         values = validate(schema_of(notebook), dict(spec.parameters), secrets=options.secrets)
         return Draft(
             name=spec.name or path.stem[:200],
@@ -233,7 +240,8 @@ class JobsService:
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
             line = self._line(connection, rows)
-        jobs = [to_job(row, line.get(row["id"])) for row in rows[:limit]]
+            leases = of_jobs(connection, [row["id"] for row in rows if row["gpus"]])
+        jobs = [to_job(row, line.get(row["id"]), lease=leases.get(row["id"])) for row in rows[:limit]]
         return Page[Job](items=jobs, next=jobs[-1].id if len(rows) > limit else None)
 
     def get(self, job_id: str) -> Job:
@@ -249,6 +257,7 @@ class JobsService:
             cells=cells_of(connection, row),
             attempts=attempts_of(connection, row),
             notices=notices_of(connection, "jobs", row["id"]),
+            lease=of_jobs(connection, [row["id"]] if row["gpus"] else []).get(row["id"]),
         )
 
     def _line(self, connection: Connection, rows: Sequence[RowMapping]) -> dict[int, Place]:

@@ -111,7 +111,6 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
             parameters=dict(draft.parameters),
             folder="",
             backend=draft.backend,
-            priority=options.priority,
             timeout=options.timeout,
             cell_timeout=options.cell_timeout,
             deadline_at=now + timedelta(seconds=options.deadline) if options.deadline is not None else None,
@@ -119,6 +118,8 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
             retry_on=options.retry_on,
             retry_delay=options.retry_delay,
             memory=options.memory,
+            **gpu_columns(options),
+            interruptible=options.interruptible,
             secrets=dict(options.secrets),
             resume=options.resume,
             notify=[one.model_dump(mode="json") for one in options.notify],
@@ -141,6 +142,17 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
         )
     transaction.emit("jobs", str(number))
     return number
+
+
+def gpu_columns(options: JobOptions) -> dict[str, Any]:
+    """Which devices each attempt needs."""
+    return {
+        "gpus": options.devices,
+        "gpu_type": options.gpu_type,
+        "gpu_memory": options.gpu_memory,
+        "gpu_shared": options.gpu_shared,
+        "priority": options.priority,
+    }
 
 
 def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:

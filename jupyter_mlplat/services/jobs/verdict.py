@@ -30,16 +30,20 @@ def judge(row: RowMapping, record: dict[str, Any], now: datetime) -> Verdict:
 
     The attempt that was cancelled because of a deadline is a failure; one that failed for a reason to retry
     on is retried while retries are left and the deadline allows it, after a delay that each failure doubles.
+    One whose devices were taken back goes on as soon as it has some again: that is no failure of its own.
     """
     state = JobState(record["state"])
     reason = Reason(record["reason"]) if record.get("reason") else None
     message = (record.get("message") or "")[:4000] or None
+    preempted = row["cancel_reason"] == Reason.PREEMPTED
+    if preempted and state in (JobState.CANCELLED, JobState.LOST):
+        return Verdict(JobState.QUEUED, None, "its GPUs were taken back; it goes on when it has some again", now)
     if state is JobState.CANCELLED and row["cancel_reason"]:
         reason = Reason(row["cancel_reason"])
         if reason is Reason.DEADLINE:
             return Verdict(JobState.FAILED, reason, f"it had not ended by its deadline, {row['deadline_at']:%F %T} UTC")
         return Verdict(state, reason, f"ended: {reason}")
-    if state not in (JobState.FAILED, JobState.LOST) or row["cancel_requested"]:
+    if state not in (JobState.FAILED, JobState.LOST) or (row["cancel_requested"] and not preempted):
         return Verdict(state, reason, message)
     wanted = RETRYABLE if row["retry_on"] is None else row["retry_on"]
     if reason not in wanted or row["failures"] >= row["retries"]:

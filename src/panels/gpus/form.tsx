@@ -6,7 +6,7 @@ import type { GPUs } from '../../types';
 import { bytes } from '../../widgets/format';
 import { TransContext, useTrans } from '../../widgets/trans';
 import type { IPanelContext } from '../context';
-import { isFree } from './words';
+import { canHave, suits } from './fitting';
 
 const GIB = 2 ** 30;
 
@@ -67,10 +67,9 @@ function Fields(props: IFieldsProps): JSX.Element {
   const { gpus, asked, change } = props;
   const trans = useTrans();
   const names = [...new Set(gpus.devices.map(device => device.name))];
-  const suitable = gpus.devices.filter(
-    device => (asked.gpu_type === null || device.name === asked.gpu_type) && device.memory_total_bytes >= (asked.memory ?? 0)
-  );
-  const free = suitable.filter(isFree).length;
+  const wish = { ...asked, shared: false };
+  const suitable = gpus.devices.filter(device => suits(device, wish));
+  const free = suitable.filter(device => canHave(device, wish)).length;
   const largest = Math.max(...gpus.devices.map(device => device.memory_total_bytes));
   return (
     <div className="jp-mlplat-runForm">

@@ -6,9 +6,11 @@ import type { GPU, GPUs, Lease } from '../../types';
 import { Empty } from '../../widgets/feedback';
 import { bytes, percent } from '../../widgets/format';
 import { useTrans } from '../../widgets/trans';
-import { CommandButton, type IPanelContext, Show } from '../context';
+import { CommandButton, type IPanelContext, Link, Show } from '../context';
+import { shortId } from '../jobs/words';
 import { Section } from '../section';
-import { asked, holder, holders, isFree, placeAndTime } from './words';
+import { isFree } from './fitting';
+import { asked, holder, holders, placeAndTime } from './words';
 
 export class GPUsSection extends Section {
   constructor(context: IPanelContext) {
@@ -83,15 +85,11 @@ function QueueRow(props: { readonly lease: Lease }): JSX.Element {
         <span className="jp-mlplat-word" data-tone="quiet">
           {asked(lease, trans)}
         </span>
-        <CommandButton
-          command={CommandIDs.releaseLease}
-          args={{ id: lease.id }}
-          label={trans.__('Leave the queue: %1', holder(lease))}
-          iconOnly
-        />
+        <EndButton lease={lease} label={trans.__('Leave the queue: %1', holder(lease))} />
       </div>
       <div className="jp-mlplat-rowDetail">
         <span>{placeAndTime(lease, trans)}</span>
+        <JobLink lease={lease} />
         {why.length > 0 && <span>{why.join('; ')}</span>}
       </div>
     </li>
@@ -112,14 +110,7 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         <span className="jp-mlplat-word" data-tone={isFree(device) ? 'success' : device.note ? 'warn' : 'brand'}>
           {holders(device, trans)}
         </span>
-        {device.lease && (
-          <CommandButton
-            command={CommandIDs.releaseLease}
-            args={{ id: device.lease.id }}
-            label={trans.__('Give device %1 back', device.index)}
-            iconOnly
-          />
-        )}
+        {device.lease && <EndButton lease={device.lease} label={trans.__('Give device %1 back', device.index)} />}
       </div>
       <div
         className="jp-mlplat-meter"
@@ -136,7 +127,33 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         <span>{memory}</span>
         {device.utilization !== null && <span>{trans.__('%1 busy', percent(device.utilization))}</span>}
         {device.note !== null && <span>{device.note}</span>}
+        {device.lease && <JobLink lease={device.lease} />}
+        {device.lease?.wanted_by && <span>{trans.__('being taken back')}</span>}
       </div>
     </li>
+  );
+}
+
+/** Ends a claim: a job's ends with the job, any other one is given back. */
+function EndButton(props: { readonly lease: Lease; readonly label: string }): JSX.Element {
+  const { lease } = props;
+  const trans = useTrans();
+  return lease.job_id === null ? (
+    <CommandButton command={CommandIDs.releaseLease} args={{ id: lease.id }} label={props.label} iconOnly />
+  ) : (
+    <CommandButton
+      command={CommandIDs.cancelJob}
+      args={{ id: lease.job_id, name: lease.label }}
+      label={trans.__('Cancel job %1', [lease.label, shortId(lease.job_id)].filter(Boolean).join(' '))}
+      iconOnly
+    />
+  );
+}
+
+function JobLink(props: { readonly lease: Lease }): JSX.Element | null {
+  const { job_id } = props.lease;
+  const trans = useTrans();
+  return job_id === null ? null : (
+    <Link command={CommandIDs.openJob} id={job_id} words={[trans.__('job'), shortId(job_id)].filter(Boolean).join(' ')} />
   );
 }

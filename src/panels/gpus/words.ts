@@ -1,21 +1,12 @@
 /** GPUs and leases in words, and which of them belong to a notebook. */
 
-import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { GPU, GPUs, Lease } from '../../types';
-import { bytes } from '../../widgets/format';
-
-export function isFree(device: GPU): boolean {
-  return device.lease === null && device.shares.length === 0 && device.note === null;
-}
-
-/** What a lease is for: a kernel's is named by its notebook. */
-export function purpose(lease: Lease): string {
-  return lease.kind === 'kernel' ? PathExt.basename(lease.label) : lease.label;
-}
+import type { GPU, GPUs, Job, Lease } from '../../types';
+import { bytes, ordinal, until } from '../../widgets/format';
+import type { Wish } from './fitting';
 
 export function holder(lease: Lease): string {
-  return lease.label ? `${lease.owner} (${purpose(lease)})` : lease.owner;
+  return lease.label ? `${lease.owner} (${lease.label})` : lease.owner;
 }
 
 /** "Held by ada (train.ipynb)", "Shared by ada (20 GB), grace (8 GB)", "In use without a lease" or "Free". */
@@ -31,25 +22,46 @@ export function holders(device: GPU, trans: TranslationBundle): string {
 }
 
 /** "2 × A100", "1 × GPU". */
-export function asked(lease: Lease, trans: TranslationBundle): string {
-  return `${lease.count} × ${lease.gpu_type ?? trans.__('GPU')}`;
+export function asked(wish: Pick<Wish, 'count' | 'gpu_type'>, trans: TranslationBundle): string {
+  return `${wish.count} × ${wish.gpu_type ?? trans.__('GPU')}`;
 }
 
-/** "1st", "2nd", "11th" in the queue. */
-export function place(position: number, trans: TranslationBundle): string {
-  const rest = position % 100;
-  const ending = rest >= 11 && rest <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][position % 10] ?? 'th');
-  return trans.__('%1 in the queue', `${position}${ending}`);
-}
-
-/** The same with how long it may still take, where that is known: "3rd in the queue, ~6 min". */
-export function placeAndTime(lease: Lease, trans: TranslationBundle): string {
-  const words = place(lease.position ?? 0, trans);
-  if (lease.expected_start === null) {
+/** The same with the memory: "2 × A100, 16.0 GiB or more of each". */
+export function askedWhole(wish: Wish, trans: TranslationBundle): string {
+  const words = asked(wish, trans);
+  if (wish.memory === null) {
     return words;
   }
-  const minutes = Math.max(1, Math.round((Date.parse(lease.expected_start) - Date.now()) / 60_000));
-  return trans.__('%1, ~%2 min', words, minutes);
+  return wish.shared
+    ? trans.__('%1, a share of %2 of each', words, bytes(wish.memory))
+    : trans.__('%1, %2 or more of each', words, bytes(wish.memory));
+}
+
+/** What each attempt of a job asks for. */
+export function wishOf(job: Job): Wish {
+  return { count: job.gpus, gpu_type: job.gpu_type, memory: job.gpu_memory, shared: job.gpu_shared };
+}
+
+/** "~6 min" until a claim has its turn; empty where that is not known. */
+export function timeLeft(lease: Lease, trans: TranslationBundle, now = Date.now()): string {
+  if (lease.expected_start === null) {
+    return '';
+  }
+  // Less than a minute would be a promise.
+  const start = Math.max(Date.parse(lease.expected_start), now + 60_000);
+  return `~${until(new Date(start), now, trans)}`;
+}
+
+/** "3rd in the queue", with how long it may still take where that is known: "3rd in the queue, ~6 min". */
+export function placeAndTime(lease: Lease, trans: TranslationBundle, now = Date.now()): string {
+  const place = trans.__('%1 in the queue', ordinal(lease.position ?? 0, trans));
+  return [place, timeLeft(lease, trans, now)].filter(Boolean).join(', ');
+}
+
+/** Devices as people call them, "A100-80G (0), A100-80G (1)"; those that are not of this machine by their ids. */
+export function deviceNames(uuids: ReadonlyArray<string>, gpus: GPUs | null): string {
+  const known = new Map((gpus?.devices ?? []).map(device => [device.uuid, `${device.name} (${device.index})`]));
+  return uuids.map(uuid => known.get(uuid) ?? uuid.slice(0, 12)).join(', ');
 }
 
 /** Every living lease once, those that hold devices first. */
@@ -68,5 +80,11 @@ export function leasesOf(gpus: GPUs | null): Lease[] {
 
 /** The lease of the kernel of a notebook; the server names notebooks by whole paths. */
 export function leaseOf(gpus: GPUs | null, path: string): Lease | undefined {
-  return leasesOf(gpus).find(lease => lease.kind === 'kernel' && `/${lease.label}`.endsWith(`/${path}`));
+  return leasesOf(gpus).find(lease => lease.kind === 'kernel' && (lease.notebook ?? '').endsWith(`/${path}`));
+}
+
+/** A job's lease as it is now: others that come and go move it in the queue without an event of the job. */
+export function leaseNow(job: Job, gpus: GPUs | null): Lease | null {
+  const { lease } = job;
+  return lease === null ? null : (leasesOf(gpus).find(each => each.id === lease.id) ?? lease);
 }

@@ -14,7 +14,7 @@ import { StateBadge, stateTone } from '../../widgets/state';
 import { Elapsed } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, useResource } from '../context';
-import { reasonWords, shortId } from '../jobs/words';
+import { leavingWord, reasonWords, shortId } from '../jobs/words';
 import { type IMenuItem, MenuButton } from '../menu';
 import { Notices } from '../notices';
 import { Waiting } from '../queue';
@@ -89,7 +89,7 @@ function Head(props: {
           <h1>
             {job.name} <span className="jp-mlplat-number">{shortId(job.id)}</span>
           </h1>
-          <StateBadge state={job.state} word={job.cancel_requested && !done ? trans.__('Cancelling') : undefined} />
+          <StateBadge state={job.state} word={leavingWord(job, trans)} />
           {job.state === 'queued' && (
             <span className="jp-mlplat-hint">
               <Waiting job={job} />

@@ -12,7 +12,7 @@ import { usePanel } from '../context';
 import { Waiting } from '../queue';
 import { CellProgress } from './section';
 import type { ISelection } from './selection';
-import { jobHeadline, shortId } from './words';
+import { jobHeadline, leavingWord, shortId } from './words';
 
 /** Pixels of a row. */
 export const ROW = 32;
@@ -68,7 +68,7 @@ export function JobRow({ job, place, chosen, active, left, selection }: IRowProp
         />
       </td>
       <td data-column="state">
-        <StateBadge state={job.state} word={job.cancel_requested && !done ? trans.__('Cancelling') : undefined} />
+        <StateBadge state={job.state} word={leavingWord(job, trans)} />
       </td>
       <td data-column="name">
         <Link command={CommandIDs.openJob} id={job.id} tab={tab} className="jp-mlplat-rowName" title={job.notebook}>

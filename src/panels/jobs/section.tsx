@@ -16,7 +16,7 @@ import { NextScheduled } from '../schedules/next';
 import { Section } from '../section';
 import { SweepRow } from '../sweep/row';
 import { counted, figuresOf } from './figures';
-import { jobHeadline, shortId } from './words';
+import { jobHeadline, leavingWord, shortId } from './words';
 
 export class JobsSection extends Section {
   constructor(context: IPanelContext) {
@@ -110,7 +110,7 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
   const { commands } = usePanel();
   const trouble = job.state === 'failed' || job.state === 'lost' ? jobHeadline(job, trans) : '';
   const waits = job.state === 'queued' && !job.cancel_requested;
-  const word = job.cancel_requested && !ended(job) ? trans.__('Cancelling') : stateWord(job.state, trans);
+  const word = leavingWord(job, trans) ?? stateWord(job.state, trans);
   return (
     <li className="jp-mlplat-row" data-state={job.state} data-job={job.id}>
       <StateIcon state={job.state} />
@@ -127,7 +127,7 @@ function JobRow(props: { readonly job: Job }): JSX.Element {
         </button>
         <div className="jp-mlplat-rowDetail">
           <span className="jp-mlplat-word" data-tone={stateTone(job.state)}>
-            {waits && (job.position !== null || job.failures > 0) ? <Waiting job={job} /> : word}
+            {waits ? <Waiting job={job} otherwise={word} /> : word}
           </span>
           <JobDetail job={job} />
         </div>

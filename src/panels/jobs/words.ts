@@ -1,6 +1,7 @@
 /** Jobs in words: what matters most about one, and why it ended. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import { ended } from '../../followed';
 import type { Job } from '../../types';
 import { duration, number } from '../../widgets/format';
 
@@ -17,6 +18,14 @@ export function jobHeadline(job: Job, trans: TranslationBundle): string {
   return Object.entries(job.metric)
     .map(([name, value]) => `${name} ${number(value)}`)
     .join(' · ');
+}
+
+/** What a living job that somebody wants to end does; undefined for any other. */
+export function leavingWord(job: Job, trans: TranslationBundle): string | undefined {
+  if (!job.cancel_requested || ended(job)) {
+    return undefined;
+  }
+  return job.lease?.wanted_by ? trans.__('Giving way') : trans.__('Cancelling');
 }
 
 /** The reason of a job in words. */

@@ -45,6 +45,11 @@ const FIELDS = [
   'retries',
   'retry_delay',
   'memory',
+  'gpus',
+  'gpu_type',
+  'gpu_memory',
+  'gpu_shared',
+  'interruptible',
   'metric',
   'direction',
   'parallel'
@@ -52,6 +57,9 @@ const FIELDS = [
 
 /** Fields that are seconds, which people write as "1h30m". */
 const SECONDS: ReadonlySet<string> = new Set(['every', 'max_lateness', 'timeout', 'cell_timeout', 'deadline', 'retry_delay']);
+
+/** Fields that are bytes, which people write as "16G". */
+const BYTES: ReadonlySet<string> = new Set(['memory', 'gpu_memory']);
 
 function given(spec: Spec): Array<[string, JSONValue]> {
   const values = spec as unknown as Readonly<Record<string, JSONValue | undefined>>;
@@ -68,8 +76,12 @@ function options(spec: Spec): string {
   const parameters = Object.entries(spec.parameters ?? {}).map(([name, value]) => `-p ${shell(`${name}=${plain(whole(value))}`)}`);
   const secrets = Object.entries(spec.secrets ?? {}).map(([name, reference]) => `--secret ${shell(`${name}=${reference}`)}`);
   const others = given(spec).map(([name, value]) => {
-    const text = SECONDS.has(name) ? durationText(value as number) : name === 'memory' ? bytesText(value as number) : plain(value);
-    return `--${name.replaceAll('_', '-')} ${shell(text)}`;
+    const option = `--${name.replaceAll('_', '-')}`;
+    if (value === true) {
+      return option;
+    }
+    const text = SECONDS.has(name) ? durationText(value as number) : BYTES.has(name) ? bytesText(value as number) : plain(value);
+    return `${option} ${shell(text)}`;
   });
   const resume = spec.resume === false ? ['--no-resume'] : [];
   const told = (spec.notify ?? []).map(one => `--notify ${shell(`${one.on.map(event => eventText(event, one.after)).join(',')}=${one.to}`)}`);

@@ -7,14 +7,16 @@ import { ErrorBox, type IProblem } from '../../widgets/feedback';
 import { Field } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { CopyAs } from './copy-as';
+import { GPU_FIELDS } from './gpu-values';
 import { More } from './more';
 import { ParametersForm } from './parameters-form';
+import { Resources } from './resources';
 import { SecretFields, secretsOf, withoutSecrets } from './secrets';
-import type { IValues, Spec } from './values';
+import { type IValues, type Spec, sweeps } from './values';
 import { WhenSection } from './when';
 
 /** Fields of the server that have a place in the form, besides the parameters. */
-const PLACED = new Set([
+const PLACED = new Set<string>([
   'name',
   'timeout',
   'cell_timeout',
@@ -24,6 +26,7 @@ const PLACED = new Set([
   'retry_delay',
   'resume',
   'memory',
+  ...GPU_FIELDS,
   'trials',
   'metric',
   'direction',
@@ -111,6 +114,15 @@ export function Form(props: IFormProps): JSX.Element {
         )}
       </section>
       <Limits {...props} />
+      <Resources
+        model={props.model}
+        values={values.gpus}
+        fields={fields}
+        now={props.spec !== null && !values.scheduled && !sweeps(values)}
+        change={gpus => {
+          change({ gpus });
+        }}
+      />
       <WhenSection
         model={props.model}
         values={values}

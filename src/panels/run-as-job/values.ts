@@ -6,6 +6,7 @@ import type { CatchUp, JobSpec, Overlap, Schedule, ScheduleChange, ScheduleSpec,
 import { bytesText, durationText, parseBytes, parseDuration } from '../../widgets/format';
 import { changedFrom, defaultsOf } from './parameters-form';
 import { type INotifyValues, notifyOf, notifyValuesOf, wrongNotify } from './notify-values';
+import { type GPUOptions, gpuOptionsOf, gpuValuesOf, type IGPUValues, NO_GPUS, wrongMemory } from './gpu-values';
 import { isReference, withoutSecrets } from './secrets';
 import { type ISweepValues, NO_SWEEP, sweepSpecOf } from './sweep-values';
 
@@ -25,6 +26,7 @@ export interface IValues {
   readonly resume: boolean;
   readonly notify: ReadonlyArray<INotifyValues>;
   readonly memory: string;
+  readonly gpus: IGPUValues;
   /** Parameter -> where its value is. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly sweep: ISweepValues;
@@ -62,6 +64,7 @@ export function firstValues(schema: ParametersSchema, scheduled: boolean): IValu
     resume: true,
     notify: [],
     memory: '',
+    gpus: NO_GPUS,
     secrets: {},
     sweep: NO_SWEEP,
     scheduled,
@@ -94,6 +97,7 @@ export function valuesOf(schedule: Schedule, schema: ParametersSchema): IValues 
     resume: options.resume,
     notify: notifyValuesOf(options.notify),
     memory: bytesText(options.memory),
+    gpus: gpuValuesOf(options),
     secrets: options.secrets,
     kind: when.cron !== null ? 'cron' : when.every !== null ? 'every' : 'at',
     cron: when.cron ?? first.cron,
@@ -132,7 +136,10 @@ export function unreadable(values: IValues): Readonly<Record<'durations' | 'numb
   const numbers = (['priority', 'retries', 'catchUpLimit'] as const)
     .filter(name => values[name].trim() !== '' && !/^-?\d+$/.test(values[name].trim()))
     .map(name => (name === 'catchUpLimit' ? 'catch_up_limit' : name));
-  const sizes = values.memory.trim() !== '' && parseBytes(values.memory) === null ? ['memory'] : [];
+  const sizes = [
+    ...(values.memory.trim() !== '' && parseBytes(values.memory) === null ? ['memory'] : []),
+    ...(wrongMemory(values.gpus) ? ['gpu_memory'] : [])
+  ];
   const references = Object.entries(givenSecrets(values)).flatMap(([name, text]) => (isReference(text) ? [] : [`secrets.${name}`]));
   const { events, times } = wrongNotify(values.notify);
   return { durations: [...durations, ...times], numbers, sizes, references, events };
@@ -167,7 +174,8 @@ function givenSecrets(values: IValues): Record<string, string> {
 type Options = Pick<
   ScheduleChange,
   'timeout' | 'cell_timeout' | 'deadline' | 'priority' | 'retries' | 'retry_delay' | 'resume' | 'notify' | 'memory' | 'secrets'
->;
+> &
+  GPUOptions;
 
 /** Everything that can be said about how its jobs run, with the defaults. */
 function wholeOptions(values: IValues): Options {
@@ -181,6 +189,7 @@ function wholeOptions(values: IValues): Options {
     resume: values.resume,
     notify: notifyOf(values.notify),
     memory: values.memory.trim() ? parseBytes(values.memory) : null,
+    ...gpuOptionsOf(values.gpus),
     secrets: givenSecrets(values)
   };
 }
