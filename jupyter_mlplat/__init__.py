@@ -34,6 +34,7 @@ __all__ = [
     "FeatureView",
     "Platform",
     "ResourceAllocator",
+    "cluster",
     "deployments",
     "drift",
     "features",
@@ -48,9 +49,21 @@ __all__ = [
 ]
 
 _API = frozenset(
-    {"deployments", "drift", "features", "gpus", "jobs", "pipelines", "runs", "schedules", "status", "sweeps"}
+    {
+        "cluster",
+        "deployments",
+        "drift",
+        "features",
+        "gpus",
+        "jobs",
+        "pipelines",
+        "runs",
+        "schedules",
+        "status",
+        "sweeps",
+    }
 )
-_LATER = frozenset({"cluster", "log_artifact", "log_metric", "log_metrics", "log_param", "log_params"})
+_LATER = frozenset({"log_artifact", "log_metric", "log_metrics", "log_param", "log_params"})
 
 
 def __getattr__(name: str) -> Any:

@@ -128,6 +128,13 @@ class EngineLease:
                 update(tables.engine).where(tables.engine.c.id == 1).values(stop_requested=jobs)
             )
 
+    def is_ending(self) -> bool:
+        """True where whoever has it was asked to stop."""
+        table = tables.engine
+        with self._store.read() as connection:
+            query = select(table.c.id).where(table.c.id == 1, table.c.stop_requested.is_not(None))
+            return connection.execute(query).first() is not None
+
     def stop_requested(self) -> str | None:
         """What somebody asked of us, or None."""
         table = tables.engine

@@ -174,6 +174,11 @@ class Platform(LoggingConfigurable):
         """How many jobs run at the same time."""
         return self.max_parallel_jobs or os.cpu_count() or 1
 
+    @property
+    def leases_gpus(self) -> bool:
+        """True where jobs hold leases on devices; the workers of a cluster elsewhere say themselves what they have."""
+        return self.backend == "local"
+
     # --- plug points ------------------------------------------------------------------------
 
     def make_backend(self) -> Backend:
@@ -233,8 +238,7 @@ class Platform(LoggingConfigurable):
             backend=self.backend,
             slots=self.slots,
             channels=self.channels,
-            # Which devices other hosts have is not known here.
-            refuse_gpus=self.gpus.refuse if self.backend == "local" else None,
+            refuse_gpus=self.gpus.refuse if self.leases_gpus else None,
         )
 
     @cached_property
@@ -339,7 +343,7 @@ class Platform(LoggingConfigurable):
         from .engine_lease import EngineLease
 
         # A process that is being killed still has its end of the pipe: only the lease says that it lives.
-        rung, holder = self._ring(), EngineLease(self.store).holder()
+        rung, holder = self.ring(), EngineLease(self.store).holder()
         if holder is not None:
             holder.nudge()
             # It is about to leave, or has another data directory: one that waits for its lease is enough.
@@ -348,7 +352,7 @@ class Platform(LoggingConfigurable):
             self._started_beside = time.monotonic()
         self._start_engine()
 
-    def _ring(self) -> bool:
+    def ring(self) -> bool:
         """Write into the engine's pipe; False where nobody has the other end."""
         try:
             pipe = os.open(self.home.wake, os.O_WRONLY | os.O_NONBLOCK)

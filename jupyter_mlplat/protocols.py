@@ -25,7 +25,8 @@ class Attempt:
     parameters and where the host that runs the attempt finds their values: `env:VARIABLE` or `file:PATH`.
     `checkpoints` is the folder in which the attempt leaves its own, on the engine's host only; `resume_from`
     are folders with those of earlier attempts. `warm` says how to make a `kernel.pool.Pool` on the engine's host
-    (its data directory as `home`), from which the attempt takes its kernel; None starts one plainly.
+    (its data directory as `home`), from which the attempt takes its kernel; None starts one plainly. `gpus` is how many
+    devices it needs, for a backend that finds them itself.
     """
 
     job_id: str
@@ -45,6 +46,7 @@ class Attempt:
     checkpoints: str | None = None
     resume_from: list[str] = field(default_factory=list)
     warm: dict[str, object] | None = None
+    gpus: int = 0
 
     @property
     def key(self) -> str:

@@ -177,7 +177,7 @@ def fill(store: Store) -> None:
              "load": 2.25, "cause": "request 4 of ben came before it: priority 6", "held_up": "ana has 2 of the 2 …"},
             {"state": "granted", "devices": ["GPU-3"], "kind": "job", "job_id": 4, "attempt": 4, "granted_at": at(4),
              "notebook": "/data/notebooks/träin's.ipynb", "interruptible": True, "wanted_by": 3, "price": 2.5,
-             "idle_limit": 600.0, "idle_since": at(20), "idle_seconds": 60.0, "seen_at": at(30)},
+             "idle_limit": 600.0, "idle_since": at(20), "idle_seconds": 60.0, "seen_at": at(30), "kept_until": at(50)},
             {"state": "expired", "devices": ["GPU-1"], "granted_at": at(5), "ended_at": at(6), "reason": "owner_gone"},
         ):  # fmt: skip
             transaction.connection.execute(insert(tables.leases).values(**asked, **lease))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .cluster import cluster
 from .current import platform
 from .deployments import deployments
 from .drift import drift
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JobHandle",
+    "cluster",
     "deployments",
     "drift",
     "features",

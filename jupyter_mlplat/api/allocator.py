@@ -169,7 +169,7 @@ class AllocationContext:
     def _ask(self, use: _Use) -> Lease | None:
         """A lease, granted or queued; None for the CPU."""
         request = self._allocator.request.model_copy(update={"pid": use.pid})
-        own = _own(request, set(visible.devices()))
+        own = own_lease(request, set(visible.devices()))
         if own is not None:
             use.borrowed = True
             return own
@@ -233,7 +233,7 @@ class AllocationContext:
                 _gpus().release(use.lease.id)
 
 
-def _own(request: LeaseRequest, taken: set[str]) -> Lease | None:
+def own_lease(request: LeaseRequest, taken: set[str]) -> Lease | None:
     """The lease of the kernel or job that this is, where that is enough: it would wait for itself."""
     lease = os.environ.get(LEASE)
     try:

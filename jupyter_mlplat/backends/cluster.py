@@ -23,37 +23,22 @@ logger = logging.getLogger("jupyter_mlplat.cluster")
 
 
 def make_cluster(threads: int, security: Any, folder: Path) -> Any:
-    """A LocalCUDACluster with a worker per GPU where there are GPUs and dask-cuda, else a LocalCluster."""
-    common: dict[str, Any] = {
-        "security": security,
-        "host": "127.0.0.1",
-        "scheduler_kwargs": {"dashboard": False, "dashboard_address": "127.0.0.1:0"},
-        "local_directory": str(folder),
-        "threads_per_worker": threads,
-    }
-    if _gpus():
-        try:
-            from dask_cuda import LocalCUDACluster
+    """One worker, which starts each attempt as a process of its own: that has the devices of its lease, and not it.
 
-            return LocalCUDACluster(**common)
-        except ImportError:
-            logger.warning("there is a GPU, but dask-cuda is not installed: pip install 'jupyter_mlplat[gpu]'")
+    A LocalCUDACluster would make a CUDA context on every device, which nobody uses.
+    """
     from distributed import LocalCluster
 
-    return LocalCluster(n_workers=1, processes=True, memory_limit=0, **common)
-
-
-def _gpus() -> int:
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return 0
-    try:
-        return int(pynvml.nvmlDeviceGetCount())
-    finally:
-        pynvml.nvmlShutdown()
+    return LocalCluster(
+        n_workers=1,
+        processes=True,
+        memory_limit=0,
+        security=security,
+        host="127.0.0.1",
+        scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
+        local_directory=str(folder),
+        threads_per_worker=threads,
+    )
 
 
 def _continue_workers() -> None:

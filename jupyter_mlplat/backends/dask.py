@@ -21,6 +21,9 @@ from .travel import pack
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+GPU = "GPU"
+"""The resource of a worker that is its number of devices."""
+
 CONNECT_S = 15.0
 CALL_S = 5.0
 
@@ -59,7 +62,7 @@ class DaskBackend(LoggingConfigurable):
         if self._client is not None and self._client.status == "running":
             return str(self._client.scheduler.address)
         self._disconnect()
-        address, security = self._locate()
+        address, security = self.locate()
         try:
             client = Client(address, security=security, timeout=CONNECT_S, set_as_default=False, name="mlplat-engine")
         except (OSError, TimeoutError, ValueError) as error:
@@ -83,7 +86,8 @@ class DaskBackend(LoggingConfigurable):
 
         return "mlplat-" + hashlib.sha256(str(self.home.root).encode()).hexdigest()[:16]
 
-    def _locate(self) -> tuple[str, Any]:
+    def locate(self) -> tuple[str, Any]:
+        """Address of the scheduler, and the credentials for it. Raises `Invalid`, `Unavailable`."""
         from distributed import Security
 
         if not self.address:
@@ -132,6 +136,7 @@ class DaskBackend(LoggingConfigurable):
     def submit(self, attempt: Attempt) -> None:
         client = self._connected()
         self._check_reachable(attempt)
+        resources = self._resources(client, attempt)
         payload = asdict(attempt)
         if self.carries_files:
             payload["content"] = Path(attempt.notebook).read_text(encoding="utf-8")
@@ -139,7 +144,7 @@ class DaskBackend(LoggingConfigurable):
         name = f"{self.topic}-{attempt.key}"
         try:
             future = client.submit(
-                task.run_attempt, payload, self.topic, key=name, pure=False, retries=0, resources=self._resources()
+                task.run_attempt, payload, self.topic, key=name, pure=False, retries=0, resources=resources
             )
             # Without it the scheduler forgets the attempt when the engine that asked for it is gone.
             client.publish_dataset(future, name=name, override=True)
@@ -147,8 +152,17 @@ class DaskBackend(LoggingConfigurable):
             raise Unavailable(f"the Dask cluster is gone: {error}", hint="it is connected again by itself") from error
         self._watch(attempt, future)
 
-    def _resources(self) -> dict[str, float] | None:
-        return None
+    def _resources(self, client: Client, attempt: Attempt) -> dict[str, float] | None:
+        """What a worker must have. Raises `Unavailable` where none has it, or the task would wait for ever."""
+        if not attempt.gpus:
+            return None
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        if max((one.get("resources", {}).get(GPU, 0) for one in workers), default=0) < attempt.gpus:
+            raise Unavailable(
+                f"no worker of the Dask cluster has {attempt.gpus} GPUs",
+                hint=f'start workers with --resources "{GPU}={attempt.gpus}"',
+            )
+        return {GPU: attempt.gpus}
 
     def _check_reachable(self, attempt: Attempt) -> None:
         uri = attempt.environment.get("MLFLOW_TRACKING_URI", "")

@@ -16,12 +16,13 @@ from traitlets import Float, Integer
 from ..attempts import read_record
 from ..errors import Unavailable
 from ..processes import alive, host_id, kill_tree
+from ..protocols import Attempt
 from .cluster import CLUSTER_RECORD
 from .dask import DaskBackend
 
 
 class LocalBackend(DaskBackend):
-    """A LocalCluster (a LocalCUDACluster where NVML sees a GPU and dask-cuda is installed) of its own process.
+    """A LocalCluster of its own process. Which devices an attempt has is what its lease says.
 
     It listens on loopback with TLS and certificates made for it, so that no other user of the machine can
     run code in it. It survives the engine, which finds it again by its record in the data directory.
@@ -33,7 +34,7 @@ class LocalBackend(DaskBackend):
     start_timeout = Float(60.0, help="Seconds that the cluster may take to start.").tag(config=True)
     threads = Integer(0, help="Attempts that the cluster can run at the same time; 0 means 64.").tag(config=True)
 
-    def _locate(self) -> tuple[str, Any]:
+    def locate(self) -> tuple[str, Any]:
         from distributed import Security
 
         record = self._living() or self._launch()
@@ -46,6 +47,9 @@ class LocalBackend(DaskBackend):
             require_encryption=True,
         )
         return str(record["address"]), security
+
+    def _resources(self, client: Any, attempt: Attempt) -> dict[str, float] | None:
+        return None  # its lease says which devices it has
 
     def _living(self) -> dict[str, object] | None:
         record = read_record(self.home.run, CLUSTER_RECORD)

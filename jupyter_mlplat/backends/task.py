@@ -29,6 +29,7 @@ LISTEN_S = 5.0
 TRAVELLING = (("output", OUTPUT), ("log", LOG), ("environment", ENVIRONMENT))
 """What comes back with the record from another host, and the files that it becomes."""
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 CONTINUE_S = 10.0
 REST_S = 1.0
 GIVE_UP_S = 180.0
@@ -56,7 +57,10 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
     if content is None:
         return _attempt(payload, tell)
     folder = tempfile.mkdtemp(prefix="mlplat-")
+    devices = _own_devices.take(payload["gpus"])
     try:
+        if devices:
+            payload["environment"] = {**payload["environment"], VISIBLE: ",".join(devices)}
         own, work = Path(folder) / "attempt", Path(folder) / "work"
         own.mkdir()
         work.mkdir()
@@ -70,7 +74,37 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
             record[name] = path.read_text(encoding="utf-8") if path.exists() else None
         return record
     finally:
+        _own_devices.give_back(devices)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Devices:
+    """Those that this worker sees, and which of them its attempts have.
+
+    The scheduler counts them by the worker's resource; which ones they are is known here alone.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: set[str] = set()
+
+    def take(self, count: int) -> list[str]:
+        """So many that no other attempt has; none where the worker does not say which it sees, or has too few."""
+        visible = [one for one in os.environ.get(VISIBLE, "").split(",") if one]
+        with self._lock:
+            free = [one for one in visible if one not in self._taken][:count]
+            if len(free) < count:
+                return []
+            self._taken.update(free)
+            return free
+
+    def give_back(self, devices: list[str]) -> None:
+        """The attempt has ended."""
+        with self._lock:
+            self._taken.difference_update(devices)
+
+
+_own_devices = _Devices()
 
 
 def _attempt(payload: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -190,7 +190,7 @@ COMMANDS = [
     Command(
         "gpus", "usage", "GPU hours, idle hours and cost", usage, show_usage,
         (
-            argument("--since", type=seconds, default=604800.0, metavar="TIME", help="so long up to now (7d)"),
+            argument("--since", type=seconds, default="7d", metavar="TIME", help="so long up to now (7d)"),
             argument(
                 "--by", choices=["user", "notebook", "job", "deployment", "type", "kind"], default="user",
                 help="what they are added up by (user)",

@@ -32,6 +32,12 @@ def scheduler(call: Call) -> dict[str, Any]:
     return {"exit_status": run_engine(call.platform, detached=False)}
 
 
+def cluster(call: Call) -> dict[str, Any]:
+    from ..dask_cluster import described
+
+    return described()
+
+
 def stop(call: Call) -> dict[str, Any]:
     from ..engine import request_stop
     from ..kernel.pool import Pool
@@ -73,6 +79,25 @@ def show_status(status: Status) -> list[Block]:
     return [Facts(facts), Table(["part", "state", "detail", "hint"], rows)]
 
 
+def show_cluster(answer: dict[str, Any]) -> list[Block]:
+    if not answer:
+        return [Text("This notebook has no Dask cluster: client = mlplat.cluster(), or mlplat.cluster(gpus=2)")]
+    rows: list[list[Value]] = [
+        [one["name"], one["threads"], "yes" if one["gpu"] else "no"] for one in answer["workers"]
+    ]
+    dashboard = answer["dashboard"] if _has_bokeh() else "needs bokeh: pip install bokeh"
+    return [
+        Facts([("scheduler", answer["address"]), ("dashboard", dashboard)]),
+        Table(["worker", "threads", "GPU"], rows, empty="No worker yet."),
+    ]
+
+
+def _has_bokeh() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("bokeh") is not None
+
+
 def show_stopped(answer: dict[str, Any]) -> list[Block]:
     return [Facts([(name.replace("_", " "), _short(value)) for name, value in answer.items()])]
 
@@ -107,6 +132,7 @@ COMMANDS = [
     Command(
         "", "scheduler", "the engine in the foreground, as a service", scheduler, show_scheduler, (), engine_outcome
     ),
+    Command("", "cluster", "the Dask cluster that `mlplat.cluster()` opened here", cluster, show_cluster),
     Command(
         "", "stop", "end the engine with its clusters, warm kernels and endpoints", stop, show_stopped,
         (

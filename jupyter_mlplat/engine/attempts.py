@@ -73,7 +73,7 @@ class Attempts:
         backend = self._backend
         assert backend is not None
         try:
-            devices = self._platform.gpus.of_jobs.environment(claim.row["id"]) if claim.row["gpus"] else {}
+            devices = self._platform.gpus.of_jobs.environment(claim.row["id"]) if self._needs_lease(claim) else {}
             environment = {**self._recording.open(claim), **devices}
             backend.submit(claim.attempt(environment, self._platform.warm_attempts))
             crashpoint("submitted")
@@ -91,6 +91,9 @@ class Attempts:
         finally:
             self._starting.discard(claim.key)
             self.inbox.put(None)
+
+    def _needs_lease(self, claim: Claim) -> bool:
+        return bool(claim.row["gpus"]) and self._platform.leases_gpus
 
     def _could_not_start(self, claim: Claim, reason: Reason, why: str) -> None:
         record: dict[str, object] = {"state": JobState.FAILED.value, "reason": reason.value, "message": why}

@@ -38,7 +38,7 @@ class Engine:
         self.platform = platform
         self.lease = lease
         store, home, clock, jobs = platform.store, platform.home, platform.clock, platform.jobs
-        self.queue = JobQueue(store, clock)
+        self.queue = JobQueue(store, clock, leases=platform.leases_gpus)
         self._schedules = DueSchedules(store, home, clock, jobs)
         self._sweeps = RunningSweeps(store, home, clock, jobs)
         self._pipelines = RunningPipelines(store, home, clock, jobs, platform.runs.job_metrics)
@@ -126,15 +126,16 @@ class Engine:
             self._attempts.adopt()
             self._recording.close_left()
             self.queue.expire()
-            if self.platform.gpus.of_jobs.take_back():
+            if self.platform.leases_gpus and self.platform.gpus.of_jobs.take_back():
                 self.queue.preempt()
         self._attempts.cancel(everything=self._leaving == "cancel")
         scheduled = False
         if self._leaving is None:
             scheduled = self._schedules.tick()
-        gpus = self.platform.gpus
-        if self._leaving is None and gpus.of_jobs.ask(per_user=self.platform.max_parallel_jobs_per_user) and look:
-            gpus.settle()
+        if self._leaving is None and self.platform.leases_gpus:
+            per_user = self.platform.max_parallel_jobs_per_user
+            if self.platform.gpus.of_jobs.ask(per_user=per_user) and look:
+                self.platform.gpus.settle()
         counts = self.queue.counts()
         active = counts.get("starting", 0) + counts.get("running", 0)
         waiting = counts.get("queued", 0) if self._leaving is None else 0

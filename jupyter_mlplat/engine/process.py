@@ -29,6 +29,8 @@ def run_engine(platform: Platform, *, detached: bool = False) -> int:
     while not lease.acquire():
         if detached and time.monotonic() > deadline - 18.0 and os.access(platform.home.wake, os.F_OK):
             return 0  # it lives, and not as one that is just being killed
+        if detached and lease.is_ending():
+            return 0  # nobody is to take over
         if not detached or time.monotonic() > deadline:
             holder = lease.holder()
             if detached:
@@ -85,7 +87,8 @@ def request_stop(platform: Platform, jobs: str | None = None, *, timeout: float 
         platform.wake_engine()
         holder = _await_engine(lease, 20.0)
     lease.request_stop(jobs or "wait")
-    platform.wake_engine()
+    platform.ring()
+    holder.nudge()
     deadline = None if jobs == "wait" else time.monotonic() + timeout
     while holder.lives():
         if deadline is not None and time.monotonic() > deadline:

@@ -327,6 +327,7 @@ leases = Table(
     Column("idle_limit", Float, comment="seconds of rest after which its user is asked"),
     Column("idle_since", UTCDateTime, comment="nothing has happened on its devices since then"),
     Column("idle_seconds", Float, nullable=False, server_default="0", comment="of rest, all together"),
+    Column("kept_until", UTCDateTime, comment="its user wants it that long, at rest or not"),
     Column("seen_at", UTCDateTime, comment="when its devices were last looked at"),
     Column("price", Float, comment="of one device for an hour"),
     Column("boot", String(320), comment="which boot of which host pid is of"),

@@ -73,9 +73,11 @@ MAY_IMPORT = {
     "kernel": GROUND,
     "server": PLATFORM | {"kernel"},
     # The shell and the magics share one grammar; the demo is a user of the services like any other.
-    "commands": PLATFORM | {"engine", "demo", "kernel"},
+    "commands": PLATFORM | {"engine", "demo", "kernel", "dask_cluster"},
     "demo": PLATFORM | {"commands"},
-    "api": PLATFORM | {"commands"},
+    "api": PLATFORM | {"commands", "dask_cluster"},
+    # What a notebook computes with; it is of the process, for every door in it.
+    "dask_cluster": GROUND | {"platform"},
     "cell_run": PLATFORM,
     "notebook_progress": PLATFORM | {"commands"},
     "cli": PLATFORM | {"commands"},

@@ -158,6 +158,7 @@ def test_job_waits_for_a_gpu_and_runs_on_it(view: View) -> None:
     job = submitted(view, run)
     row = job_row(page, job["id"])
     expect(row).to_contain_text("waits for 1 × GPU, 1st in the queue")
+    view.picture("gpus-job-waiting-row")
     bar = page.locator(".jp-mlplat-statusItem")
     expect(bar).to_contain_text("GPU 4/4 · you are 1st")
     bar.get_by_role("button", name="4 of 4 GPUs in use, you are 1st").click()
@@ -206,6 +207,12 @@ def test_schedules_and_sweeps_keep_what_is_asked_for(
             dialog.get_by_role("button", name="Schedule", exact=True).click()
         made = answer.value.json()
         assert [made["options"][name] for name in ("gpus", "gpu_type", "gpu_memory")] == [2, "T4-16G", None]
+
+        # One engine, not two that start at the same time: the end of this test stops the one that leads.
+        for _ in range(300):
+            if lab.request("status")["engine"] is not None:
+                break
+            view.page.wait_for_timeout(100)
 
         # The form of the schedule shows them, and takes them away.
         expect(dialog).to_be_hidden()

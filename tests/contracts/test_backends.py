@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import nbformat
@@ -115,7 +115,8 @@ class dask_scheduler:
         self.processes.append(
             subprocess.Popen(
                 [sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(file), "--nthreads", "4",
-                 "--no-dashboard", "--host", "127.0.0.1", "--memory-limit", "0"],
+                 "--no-dashboard", "--host", "127.0.0.1", "--memory-limit", "0", "--resources", "GPU=2"],
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "GPU-a,GPU-b"},
                 **common,  # type: ignore[call-overload]
             )
         )  # fmt: skip
@@ -152,6 +153,24 @@ def test_the_files_that_a_notebook_names_are_beside_it(cluster: Cluster) -> None
     ended = cluster.until(attempt.key, "ended").data
     assert "ZeroDivisionError" in str(ended["message"])
     assert (Path(attempt.folder) / ENVIRONMENT).exists()
+
+
+def test_attempts_have_the_devices_of_their_worker_each_its_own(cluster: Cluster) -> None:
+    if not cluster.backend.carries_files:
+        pytest.skip("the embedded one has leases")
+    wait = "import os, time\nprint(os.environ['CUDA_VISIBLE_DEVICES'])\ntime.sleep(2)"
+    first, second = (replace(cluster.attempt(wait), gpus=1) for _ in range(2))
+    cluster.backend.submit(first)
+    cluster.backend.submit(second)
+    for one in (first, second):
+        assert cluster.until(one.key, "ended").data["state"] == "succeeded"
+    assert sorted((Path(one.folder) / LOG).read_text().strip() for one in (first, second)) == ["GPU-a", "GPU-b"]
+    both = replace(cluster.attempt("import os\nprint(os.environ['CUDA_VISIBLE_DEVICES'])"), gpus=2)
+    cluster.backend.submit(both)
+    assert cluster.until(both.key, "ended").data["state"] == "succeeded"
+    assert (Path(both.folder) / LOG).read_text() == "GPU-a,GPU-b\n"
+    with pytest.raises(Unavailable, match="no worker of the Dask cluster has 3 GPUs"):
+        cluster.backend.submit(replace(both, number=9, gpus=3))
 
 
 def test_every_backend_is_one(cluster: Cluster) -> None:

@@ -351,6 +351,19 @@ def test_who_ranks_lower_or_is_interruptible_too_takes_nothing(
     assert lease_of(jobs, job).wanted_by is None
 
 
+def test_who_is_over_a_quota_takes_nothing(
+    jobs: JobsService, queue: JobQueue, make: Callable[..., GPUsService], clock: ManualClock, submit: Callable[..., str]
+) -> None:
+    gpus = make("3xA100-80G", grace=1)
+    by_hand(gpus)
+    job = submit(2, interruptible=True)
+    gpus.of_jobs.ask()
+    running(queue, clock, jobs, job)
+    by_hand(gpus, priority=5)
+    gpus.of_jobs.take_back()
+    assert lease_of(jobs, job).wanted_by is None
+
+
 def test_a_user_can_cancel_what_is_being_taken_back(
     jobs: JobsService, queue: JobQueue, gpus: GPUsService, clock: ManualClock, submit: Callable[..., str]
 ) -> None:

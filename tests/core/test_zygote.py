@@ -407,6 +407,16 @@ def test_a_module_beside_the_notebook_is_not_hidden(host: Host) -> None:
         host.take(cwd=folder)
 
 
+def test_the_notebook_of_a_checkout_that_is_installed_gets_one(own: Callable[..., Host]) -> None:
+    host = own(preload=("a_checkout",), keep=1)
+    folder = host.root / "checkout"
+    folder.mkdir()
+    (folder / "a_checkout.py").write_text("")
+    host.env["PYTHONPATH"] = str(folder)
+    with host.warm(cwd=folder) as notebook:
+        assert notebook.run("import a_checkout; print(a_checkout.__file__)").strip() == str(folder / "a_checkout.py")
+
+
 def test_another_environment_has_a_zygote_of_its_own(own: Callable[..., Host]) -> None:
     host = own(preload=(), keep=1)
     host.prepare()

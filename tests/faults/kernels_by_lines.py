@@ -40,6 +40,7 @@ async def main() -> None:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     tasks = set()
+    say("ready")
     while line := (await reader.readline()).decode().split():
         work = start(*line[1:]) if line[0] == "start" else end(*line[1:])
         tasks.add(asyncio.create_task(work))

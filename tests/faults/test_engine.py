@@ -144,6 +144,15 @@ def test_many_who_wake_make_one_engine(shared: Platform) -> None:
     assert [process.pid for process in engines_of(shared)] == [holder.pid]
 
 
+def test_who_waits_to_be_the_engine_does_not_take_over_from_one_that_is_stopped(shared: Platform) -> None:
+    shared.wake_engine()
+    until(lambda: living_engine(shared) is not None)
+    shared._start_engine()  # as if it had found no pipe
+    request_stop(shared, jobs="cancel")
+    until(lambda: engines_of(shared) == [])
+    assert living_engine(shared) is None
+
+
 def engines_of(platform: Platform) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():

@@ -79,6 +79,7 @@ class Scene:
         self.number = 0
         for which in range(2):
             self.start_server(which)
+            until(lambda log=self.folder / f"server-{which}.log": "ready" in log.read_text(), what="a server")
 
     def _write_kernelspecs(self) -> None:
         program = self.folder / "kernel.py"
@@ -203,8 +204,8 @@ class Scene:
         return [job.id for job in self.platform.jobs.list(limit=500).items if not job.state.ended]
 
     EVENTS = (
-        (start_kernel, 22), (end_kernel, 8), (kill_kernel, 10), (kill_server, 4), (cancel_request, 10),
-        (submit_job, 24), (cancel_job, 6), (kill_engine, 3), (kill_runner, 6), (kill_job_kernel, 4),
+        (start_kernel, 30), (end_kernel, 10), (kill_kernel, 8), (kill_server, 4), (cancel_request, 4),
+        (submit_job, 14), (cancel_job, 4), (kill_engine, 3), (kill_runner, 5), (kill_job_kernel, 4),
     )  # fmt: skip
 
     def event(self) -> None:
@@ -212,7 +213,7 @@ class Scene:
         chosen = self.dice.choices([one for one, _ in self.EVENTS], [weight for _, weight in self.EVENTS])[0]
         self.events[chosen.__name__] += 1
         chosen(self)
-        time.sleep(self.dice.uniform(0.0, 0.15))
+        time.sleep(self.dice.uniform(0.0, 0.5))
 
     # --- what must hold ----------------------------------------------------------------------------
 

@@ -9,10 +9,19 @@ from typing import Any
 
 import pytest
 from jupyter_client.provisioning import KernelProvisionerFactory
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from traitlets.config import Config
 
 from jupyter_mlplat.kernel import provisioner
-from jupyter_mlplat.server.app import PROVISIONER_VARIABLE, MLPlatExtension, prefer_provisioner
+from jupyter_mlplat.server.app import (
+    PROVISIONER_VARIABLE,
+    WEBSOCKET,
+    MLPlatExtension,
+    PromptConnection,
+    prefer_prompt,
+    prefer_provisioner,
+)
 
 from ..gpus import fake_gpus
 from .conftest import Ask
@@ -41,6 +50,25 @@ def test_another_choice_of_a_provisioner_stays(monkeypatch: pytest.MonkeyPatch) 
     config = Config()
     prefer_provisioner(config)
     assert "default_provisioner_name" not in config.KernelProvisionerFactory
+
+
+def test_another_choice_of_a_connection_stays() -> None:
+    for chosen, then in ((ZMQChannelsWebsocketConnection, PromptConnection), (object, object)):
+        settings = {WEBSOCKET: chosen}
+        prefer_prompt(settings)
+        assert settings == {WEBSOCKET: then}
+
+
+async def test_what_a_kernel_says_is_sent_at_once(
+    jp_fetch: Any, jp_ws_fetch: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(KernelWebsocketHandler, "set_nodelay", lambda _, value: asked.append(value))
+    made = json.loads((await jp_fetch("api", "kernels", method="POST", body='{"name": "python3"}')).body)
+    channel = await jp_ws_fetch("api", "kernels", made["id"], "channels", params={"session_id": "one"})
+    channel.close()
+    assert asked == [True]
+    await jp_fetch("api", "kernels", made["id"], method="DELETE")
 
 
 async def test_devices_that_were_asked_for_ahead_come_with_the_kernel(

@@ -53,7 +53,7 @@ class Budgets:
         else:
             spent = self._spent(connection, None)
             named = {user for user in prices.budgets if user != EVERYBODY and not user.startswith(GROUP)}
-            owners = sorted(named | set(spent))
+            owners = sorted(named | {user for user, money in spent.items() if money})
         found = {one.whose: one for user in owners for one in self._of(user, prices, spent)}
         return sorted(found.values(), key=lambda one: (-one.share, one.whose))
 

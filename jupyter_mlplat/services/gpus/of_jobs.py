@@ -165,7 +165,13 @@ class JobLeases:
                 )
                 if row["interruptible"]
             ]  # fmt: skip
-            asking = [(to_request(row), row["priority"], row["interruptible"]) for row in queue]
+            # Who is over a budget or a quota would not get what comes back.
+            over = self._ledger.bounds(connection, {row["owner"] for row in queue})
+            asking = [
+                (request, row["priority"], row["interruptible"])
+                for request, row in ((to_request(row), row) for row in queue)
+                if over(request, {}) is None
+            ]
             chosen = give_way(asking, devices, leases)
             for lease, wanter in chosen.items():
                 connection.execute(update(table).where(table.c.id == lease).values(wanted_by=wanter))

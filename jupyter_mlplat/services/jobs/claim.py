@@ -43,6 +43,7 @@ class Claim:
             checkpoints=str(checkpoints_of(self.row["folder"])),
             resume_from=self._resume_from(),
             warm=warm,
+            gpus=self.row["gpus"],
         )
 
     def _resume_from(self) -> list[str]:

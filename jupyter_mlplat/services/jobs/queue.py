@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, delete, func, insert, literal, or_, select, update
 
 from ...models import CellState, JobState, Reason
 from ...protocols import Clock, Report
@@ -25,11 +25,15 @@ ENDED = tuple(state.value for state in JobState if state.ended)
 
 
 class JobQueue:
-    """Moves jobs through their states; only the process that holds the engine's lease uses it."""
+    """Moves jobs through their states; only the process that holds the engine's lease uses it.
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    With `leases` a job that needs devices starts when it has got them.
+    """
+
+    def __init__(self, store: Store, clock: Clock, *, leases: bool = True) -> None:
         self._store = store
         self._clock = clock
+        self._leases = leases
 
     def counts(self) -> dict[str, int]:
         """How many jobs there are in each state that has not ended."""
@@ -58,10 +62,10 @@ class JobQueue:
         now = self._clock.now()
         with self._store.read() as connection:
             # The loop asks four times a second, and what waits can often not start yet.
-            if first(connection, _next(connection, per_user, now)) is None:
+            if first(connection, self._next(connection, per_user, now)) is None:
                 return None
         with self._store.write() as transaction:
-            query = _next(transaction.connection, per_user, now).with_for_update(skip_locked=True)
+            query = self._next(transaction.connection, per_user, now).with_for_update(skip_locked=True)
             row = first(transaction.connection, query)
             if row is None:
                 return None
@@ -277,6 +281,33 @@ class JobQueue:
             )
             return True
 
+    def _next(self, connection: Connection, per_user: int, now: datetime) -> Select[Any]:
+        """The query for the job whose turn it is."""
+        table = tables.jobs
+        running = connection.execute(
+            select(table.c.owner, table.c.lane, table.c.lane_limit).where(table.c.state.in_(ACTIVE))
+        ).all()
+        owners = Counter(row.owner for row in running)
+        lanes = Counter((row.lane, row.lane_limit) for row in running if row.lane is not None)
+        full_owners = [owner for owner, count in owners.items() if per_user and count >= per_user]
+        full_lanes = [lane for (lane, bound), count in lanes.items() if bound is not None and count >= bound]
+        lease = tables.leases
+        has_devices = select(lease.c.id).where(lease.c.job_id == table.c.id, lease.c.state == "granted").exists()
+        return (
+            select(table)
+            .where(
+                table.c.state == JobState.QUEUED.value,
+                or_(table.c.gpus == 0, has_devices, literal(not self._leases)),
+                ~table.c.cancel_requested,
+                or_(table.c.not_before.is_(None), table.c.not_before <= now),
+                table.c.owner.not_in(full_owners),
+                or_(table.c.lane.is_(None), table.c.lane.not_in(full_lanes)),
+            )
+            # Of equal ones first the one that keeps devices from others while it waits.
+            .order_by(table.c.priority.desc(), table.c.gpus == 0, table.c.id)
+            .limit(1)
+        )
+
     # --- the writes ---------------------------------------------------------------------------
 
     def _move(
@@ -363,34 +394,6 @@ class JobQueue:
             .where(table.c.job_id == number, table.c.attempt == attempt, table.c.state == CellState.RUNNING.value)
             .values(state=left.value, ended_at=self._clock.now())
         )
-
-
-def _next(connection: Connection, per_user: int, now: datetime) -> Select[Any]:
-    """The query for the job whose turn it is."""
-    table = tables.jobs
-    running = connection.execute(
-        select(table.c.owner, table.c.lane, table.c.lane_limit).where(table.c.state.in_(ACTIVE))
-    ).all()
-    owners = Counter(row.owner for row in running)
-    lanes = Counter((row.lane, row.lane_limit) for row in running if row.lane is not None)
-    full_owners = [owner for owner, count in owners.items() if per_user and count >= per_user]
-    full_lanes = [lane for (lane, bound), count in lanes.items() if bound is not None and count >= bound]
-    lease = tables.leases
-    has_devices = select(lease.c.id).where(lease.c.job_id == table.c.id, lease.c.state == "granted").exists()
-    return (
-        select(table)
-        .where(
-            table.c.state == JobState.QUEUED.value,
-            or_(table.c.gpus == 0, has_devices),
-            ~table.c.cancel_requested,
-            or_(table.c.not_before.is_(None), table.c.not_before <= now),
-            table.c.owner.not_in(full_owners),
-            or_(table.c.lane.is_(None), table.c.lane.not_in(full_lanes)),
-        )
-        # Of equal ones first the one that keeps devices from others while it waits.
-        .order_by(table.c.priority.desc(), table.c.gpus == 0, table.c.id)
-        .limit(1)
-    )
 
 
 def _time(value: object) -> datetime:

@@ -46,6 +46,12 @@ def upgrade() -> None:
             comment="nothing has happened on its devices since then",
         ),
         sa.Column("idle_seconds", sa.Float(), server_default="0", nullable=False, comment="of rest, all together"),
+        sa.Column(
+            "kept_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="its user wants it that long, at rest or not",
+        ),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True, comment="when its devices were last looked at"),
         sa.Column(
             "user_pid", sa.Integer(), nullable=True, comment="while this process lives, nobody else gets the devices"
