@@ -33,29 +33,57 @@ class NVMLSource:
                 hint="on a machine with an NVIDIA GPU see that nvidia-smi works; everything else runs without one",
             ) from error
         try:
-            return [_device(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
+            return [one for index in range(pynvml.nvmlDeviceGetCount()) for one in _devices(pynvml, index)]
         except pynvml.NVMLError as error:
             raise Unavailable(f"NVIDIA's driver failed ({error})", hint="see that nvidia-smi works") from error
         finally:
             pynvml.nvmlShutdown()
 
 
-def _device(nvml: Any, index: int) -> GPU:
+def _devices(nvml: Any, index: int) -> list[GPU]:
+    """A device, or the instances into which it is divided (MIG): then CUDA runs on nothing but those."""
     try:
         handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        uuid = _text(nvml.nvmlDeviceGetUUID(handle))
+        found = _device(nvml, index, handle)
     except nvml.NVMLError as error:
         # One broken device does not hide the others.
-        return GPU(
-            index=index,
-            uuid=f"unknown-{index}",
-            name=f"does not answer ({error})",
-            memory_total_bytes=0,
-            memory_used_bytes=0,
-        )
+        return [_silent(index, f"does not answer ({error})")]
+    instances = _instances(nvml, handle)
+    if instances is None:
+        return [found]
+    if not instances:
+        return [_silent(index, f"{found.name} (MIG is on, and there is no instance)")]
+    return [_device(nvml, index, one) for one in instances]
+
+
+def _instances(nvml: Any, handle: Any) -> list[Any] | None:
+    """The handles of a device's MIG instances; None where it is not divided."""
+    try:
+        current, _ = nvml.nvmlDeviceGetMigMode(handle)
+        if current != nvml.NVML_DEVICE_MIG_ENABLE:
+            return None
+        places = nvml.nvmlDeviceGetMaxMigDeviceCount(handle)
+    except nvml.NVMLError:
+        return None
+    found = []
+    for place in range(places):
+        try:
+            found.append(nvml.nvmlDeviceGetMigDeviceHandleByIndex(handle, place))
+        except nvml.NVMLError:
+            continue  # no instance at this place
+    return found
+
+
+def _silent(index: int, name: str) -> GPU:
+    """One that cannot be used: without memory it is not offered."""
+    return GPU(index=index, uuid=f"unknown-{index}", name=name, memory_total_bytes=0, memory_used_bytes=0)
+
+
+def _device(nvml: Any, index: int, handle: Any) -> GPU:
+    uuid = _text(nvml.nvmlDeviceGetUUID(handle))
 
     def ask(question: Callable[[Any], Any]) -> Any:
-        # Not every device answers every question: a share of one has no load, unified memory no size.
+        # Not every device answers every question: an instance of one has no load, unified memory no size.
         try:
             return question(handle)
         except nvml.NVMLError:

@@ -102,7 +102,7 @@ class WarmStart(LocalProvisioner):  # type: ignore[misc]
             self.warm = await in_thread(take)
         except NotWarm as error:
             self.cold = command
-            self.log.debug("a plain kernel is started: %s", error)
+            self.log.info("a plain kernel is started: %s", error)
             return None
         except Exception:
             # Nobody shall be without a kernel for want of a quick one.

@@ -58,6 +58,19 @@ class FakeNVML:
     def nvmlDeviceGetUtilizationRates(self, device: dict[str, Any]) -> Any:
         return self._answer(device, "load")
 
+    NVML_DEVICE_MIG_ENABLE = 1
+
+    def nvmlDeviceGetMigMode(self, device: dict[str, Any]) -> Any:
+        return self._answer(device, "mig")
+
+    def nvmlDeviceGetMaxMigDeviceCount(self, device: dict[str, Any]) -> int:
+        return 7
+
+    def nvmlDeviceGetMigDeviceHandleByIndex(self, device: dict[str, Any], index: int) -> Any:
+        if index not in device["instances"]:
+            raise NVMLError("Not Found")
+        return device["instances"][index]
+
 
 def test_devices_are_read_whatever_one_of_them_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = {
@@ -82,6 +95,27 @@ def test_devices_are_read_whatever_one_of_them_does_not_say(monkeypatch: pytest.
         0,
     )
     assert nvml.open == 0, "the library was left open"
+
+
+def test_a_divided_device_is_its_instances(monkeypatch: pytest.MonkeyPatch) -> None:
+    def instance(uuid: str, gigabytes: int) -> dict[str, Any]:
+        memory = SimpleNamespace(total=gigabytes * 2**30, used=0)
+        return {"uuid": uuid, "name": f"NVIDIA A100 MIG {gigabytes}gb", "memory": memory}
+
+    whole = {"uuid": "GPU-a", "name": "NVIDIA A100", "memory": SimpleNamespace(total=2**36, used=0), "mig": [0, 1]}
+    divided = {
+        **whole,
+        "uuid": "GPU-b",
+        "mig": [1, 1],
+        "instances": {0: instance("MIG-1", 20), 2: instance("MIG-2", 5)},
+    }
+    empty = {**whole, "uuid": "GPU-c", "mig": [1, 0], "instances": {}}
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNVML(whole, divided, empty))
+    found = NVMLSource().devices()
+    assert [(one.index, one.uuid) for one in found] == [(0, "GPU-a"), (1, "MIG-1"), (1, "MIG-2"), (2, "unknown-2")]
+    assert found[1].memory_total_bytes == 20 * 2**30
+    assert found[1].utilization is None
+    assert (found[3].memory_total_bytes, "no instance" in found[3].name) == (0, True)
 
 
 def test_no_driver_is_a_reason_and_not_an_error(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

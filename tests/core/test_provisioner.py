@@ -254,7 +254,7 @@ def test_a_kernel_has_its_devices_until_it_is_shut_down(
     manager = (warm if kind == "warm" else start)(gpus=2, gpu_memory="40G", session="/work/train.ipynb")
     assert is_warm(manager) == (kind == "warm")
     (lease,) = own.gpus.leases().items
-    assert (lease.state, lease.kind, lease.label, lease.count) == ("granted", "kernel", "/work/train.ipynb", 2)
+    assert (lease.state, lease.kind, lease.notebook, lease.count) == ("granted", "kernel", "/work/train.ipynb", 2)
     seen = "import os; print(os.environ['CUDA_VISIBLE_DEVICES'], os.environ['MLPLAT_LEASE'])"
     assert run(manager, seen) == f"{','.join(lease.devices)} {lease.id}"
     manager.restart_kernel(now=True)
@@ -308,7 +308,7 @@ def test_a_kernel_waits_for_its_turn_and_can_be_cancelled(own: Platform, start: 
         thread.start()
         until(lambda: own.gpus.list().queue)
         (waiting,) = own.gpus.list().queue
-        assert (waiting.position, waiting.label, waiting.kind) == (1, "/work/a.ipynb", "kernel")
+        assert (waiting.position, waiting.notebook, waiting.kind) == (1, "/work/a.ipynb", "kernel")
         assert not started
         own.gpus.release(waiting.id if wish == "cancel" else held.id)
         thread.join(timeout=WITHIN)
@@ -326,7 +326,7 @@ def test_what_was_asked_for_ahead_is_taken_over_once(own: Platform, start: Calla
     own.warm_kernels = 0
     request = LeaseRequest(count=1, notebook="/work/a.ipynb", pid=os.getpid(), seconds=120)
     ahead = own.gpus.acquire(request, owner="ada")
-    assert (ahead.kind, ahead.label, ahead.ends_at is not None) == ("kernel", "/work/a.ipynb", True)
+    assert (ahead.kind, ahead.notebook, ahead.ends_at is not None) == ("kernel", "/work/a.ipynb", True)
     other = start(session="/work/b.ipynb")
     assert "None" in run(other, "import os; print(os.environ.get('MLPLAT_LEASE'))")
     first, second = start(session="/work/a.ipynb"), start(session="/work/a.ipynb")

@@ -78,7 +78,7 @@ async def test_devices_that_were_asked_for_ahead_come_with_the_kernel(
     assert answer.status == 201, answer.body
     lease = answer.json
     assert (lease["kind"], lease["state"], lease["memory"]) == ("kernel", "granted", 40 * 2**30)
-    assert lease["label"].endswith(f"/{notebook}")
+    assert lease["notebook"].endswith(f"/{notebook}")
     assert lease["ends_at"] is not None
     body = {"path": notebook, "name": notebook.rpartition("/")[2], "type": "notebook", "kernel": {"name": "python3"}}
     made = json.loads((await jp_fetch("api", "sessions", method="POST", body=json.dumps(body))).body)
