@@ -356,6 +356,7 @@ leases = Table(
     Index("ix_leases_queue", "host", "state", "place"),
     Index("ix_leases_owner_ended", "owner", "ended_at"),
     Index("ix_leases_state", "state", "id"),
+    Index("ix_leases_job", "job_id", "state"),
     # What makes it impossible that one job holds or waits twice.
     Index(
         "ix_leases_job_id",

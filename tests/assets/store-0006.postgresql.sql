@@ -456,7 +456,7 @@ INSERT INTO public.leases VALUES (5, 'expired', 'ana', '["GPU-1"]', '2026-03-29 
 INSERT INTO public.notices VALUES (1, 'jobs', 2, 'ana', 'failure', 'mailto:ana@example.org', 'träin 2 failed
 cell 3: ValueError', 'pending', 1, '2026-03-29 01:04:59.123456+00', NULL, '2026-03-29 01:03:59.123456+00', NULL);
 INSERT INTO public.occurrences VALUES (1, '2026-03-29 01:01:59.123456+00', 'ran', NULL, 2, '2026-03-29 01:01:59.123456+00');
-INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-21 23:18:51.436795+00');
+INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-21 23:37:58.477409+00');
 INSERT INTO public.pipelines VALUES (1, 'nächtlich', 'ana', 'running', '/data/mlplat/pipelines/1', '{"day": "2026-03-29"}', '[{"name": "train", "notebook": "/data/notebooks/tr\u00e4in''s.ipynb", "needs": []}]', '[{"to": "mailto:ana@example.org", "on": ["failure"], "after": null}]', false, NULL, '2026-03-29 01:00:59.123456+00', NULL, NULL, NULL);
 INSERT INTO public.schedules VALUES (1, 'nächtlich', 'ana', 'active', 1, '/data/notebooks/träin''s.ipynb', '0000000000000000000000000000000000000000000000000000000000000000', '/data/mlplat/schedules/1', '{"parameters": {"lr": 0.01}, "options": {"retries": 1}}', '30 2 * * *', 'Europe/Berlin', NULL, NULL, '2026-03-29 01:00:59.123456+00', 'queue', 'latest', 100, NULL, '2026-03-29 01:59:59.123456+00', '2026-03-29 01:00:59.123456+00', '2026-03-29 01:00:59.123456+00', NULL, NULL);
 INSERT INTO public.sweeps VALUES (1, 'träin', 'ana', 'partial', '/data/notebooks/träin''s.ipynb', '/data/mlplat/sweeps/1', '{"parameters": {}, "options": {}}', '{"lr": [0.1, 0.01], "depth": {"low": 1, "high": 9, "log": false}}', 'random', 2, NULL, 'maximize', NULL, 0, false, NULL, '2026-03-29 01:00:59.123456+00', NULL, NULL, NULL);
@@ -521,6 +521,7 @@ CREATE INDEX ix_jobs_schedule_id ON public.jobs USING btree (schedule_id, id);
 CREATE INDEX ix_jobs_state_id ON public.jobs USING btree (state, id);
 CREATE INDEX ix_jobs_sweep_id ON public.jobs USING btree (sweep_id, id);
 CREATE UNIQUE INDEX ix_leases_idempotency_key ON public.leases USING btree (idempotency_key);
+CREATE INDEX ix_leases_job ON public.leases USING btree (job_id, state);
 CREATE UNIQUE INDEX ix_leases_job_id ON public.leases USING btree (job_id) WHERE ((state)::text = ANY ((ARRAY['queued'::character varying, 'granted'::character varying])::text[]));
 CREATE INDEX ix_leases_owner_ended ON public.leases USING btree (owner, ended_at);
 CREATE INDEX ix_leases_queue ON public.leases USING btree (host, state, place);

@@ -177,7 +177,7 @@ CREATE TABLE outbox (
 	"key" VARCHAR(250) NOT NULL, 
 	at DATETIME NOT NULL
 );
-INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 23:18:47.989357');
+INSERT INTO "outbox" VALUES(1,'jobs','5','2026-11-21 23:37:55.365321');
 CREATE TABLE pipelines (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	name VARCHAR(200) NOT NULL, 
@@ -269,6 +269,7 @@ CREATE INDEX ix_leases_owner_ended ON leases (owner, ended_at);
 CREATE UNIQUE INDEX ix_leases_idempotency_key ON leases (idempotency_key);
 CREATE INDEX ix_devices_host ON devices (host);
 CREATE INDEX ix_jobs_gpus ON jobs (state, gpus);
+CREATE INDEX ix_leases_job ON leases (job_id, state);
 CREATE UNIQUE INDEX ix_leases_job_id ON leases (job_id) WHERE state IN ('queued', 'granted');
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('jobs',5);

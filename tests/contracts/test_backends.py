@@ -275,9 +275,10 @@ def test_the_death_of_the_embedded_cluster_loses_its_attempts_and_leaves_nothing
     backend.close(stop=True)
 
 
-def test_what_cannot_work_is_refused_with_a_hint(home: Home) -> None:
+def test_what_cannot_work_is_refused_with_a_hint(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Invalid, match="no address") as refused:
         DaskBackend(home=home).start(lambda report: None)
     assert "c.DaskBackend.address" in refused.value.hint
+    monkeypatch.setattr("jupyter_mlplat.backends.dask.CONNECT_S", 1.0)
     with pytest.raises(Unavailable, match="no Dask scheduler answers"):
         DaskBackend(home=home, address="tcp://127.0.0.1:9").start(lambda report: None)

@@ -19,9 +19,10 @@ from .ledger import Ledger, device_of, end_lease, lock_devices
 from .possible import refuse_impossible
 from .queue import Held, give_way
 from .quotas import Quotas
-from .rows import HELD, LIVE, WAITING, find, held_on, queue_of, to_request
+from .rows import LIVE, WAITING, find, held_on, of_jobs, queue_of, to_request
+from .visible import environment_of
 
-AT_ONCE = 200
+AT_ONCE = 25
 """So many jobs are brought into the queue for devices in one transaction."""
 
 WAITS = "waits for a GPU:"
@@ -109,15 +110,13 @@ class JobLeases:
             transaction.emit("gpus", *map(str, {*made, *granted}))
             transaction.emit("jobs", *map(str, sorted(still)))
 
-    def environment(self, job: int) -> Mapping[str, str]:
+    def environment(self, job: int) -> dict[str, str]:
         """What shows an attempt its devices and no others. Raises `Unavailable` where it holds none any more."""
-        table = tables.leases
-        query = select(table.c.id, table.c.devices).where(table.c.job_id == job, table.c.state == HELD)
         with self._store.read() as connection:
-            row = connection.execute(query).first()
-        if row is None:
+            lease = of_jobs(connection, [job]).get(job)
+        if lease is None or lease.state is not LeaseState.GRANTED:
             raise Unavailable(f"the GPUs of job {job} were taken back", hint="it asks again")
-        return {"CUDA_VISIBLE_DEVICES": ",".join(row.devices), "MLPLAT_LEASE": str(row.id)}
+        return environment_of(lease, self._source.devices())
 
     def let_go(self) -> None:
         """Give back what queued jobs have asked for: nobody is going to start them for a while."""

@@ -61,6 +61,7 @@ def upgrade() -> None:
     )
     for one in own:
         op.add_column("leases", one)
+    op.create_index("ix_leases_job", "leases", ["job_id", "state"], unique=False)
     op.create_index(
         "ix_leases_job_id",
         "leases",
