@@ -78,7 +78,7 @@ function RunList(props: { readonly page: Page<Run> }): JSX.Element {
   if (props.page.items.length === 0) {
     return (
       <Empty title={trans.__('No runs yet. Every job is a run, and so is whatever logs to MLflow.')}>
-        <code className="jp-mlplat-teach">mlplat.log_metric(&quot;loss&quot;, 0.1)</code>
+        <code className="jp-mlplat-teach">mlflow.log_metric(&quot;loss&quot;, 0.1)</code>
       </Empty>
     );
   }
