@@ -76,6 +76,18 @@ class Platform(LoggingConfigurable):
         help="YAML or JSON file with what devices cost and what users may spend; a relative path is in the data "
         "directory."
     ).tag(config=True)
+    gpu_idle_limit = Float(
+        1800.0,
+        min=0.0,
+        max=366 * 86400.0,
+        help="Seconds without load after which a kernel's user is asked whether it still wants its GPUs; 0 never asks.",
+    ).tag(config=True)
+    gpu_idle_grace = Float(
+        600.0,
+        min=0.0,
+        max=366 * 86400.0,
+        help="Seconds that this question stands before the kernel is shut down; 0 waits for an answer for ever.",
+    ).tag(config=True)
     warm_kernels = Integer(
         2, min=0, max=64, help="Kernels that wait, initialised, in each environment in use; 0 starts each one plainly."
     ).tag(config=True)
@@ -298,13 +310,14 @@ class Platform(LoggingConfigurable):
 
     @cached_property
     def gpus(self) -> GPUsService:
-        from .services.gpus import GPUsService, PriceFile, Quotas
+        from .services.gpus import GPUsService, IdleRule, PriceFile, Quotas
 
         groups = {str(name): [str(user) for user in users] for name, users in self.groups.items()}
         limits = {str(whose): int(limit) for whose, limit in self.gpu_quota.items()}
         prices = PriceFile(self.home.root / os.path.expanduser(self.gpu_prices) if self.gpu_prices else None)
         quotas = Quotas(limits, groups)
-        return GPUsService(self.store, self.gpus_source, self.clock, quotas, self.wake_engine, prices)
+        idle = IdleRule(self.gpu_idle_limit, self.gpu_idle_grace)
+        return GPUsService(self.store, self.gpus_source, self.clock, quotas, self.wake_engine, prices, idle)
 
     def status(self) -> Status:
         """Versions, where data lives, what is running, and what is not available and why."""

@@ -18,6 +18,7 @@ import type {
   JobLog,
   JobSpec,
   JobState,
+  KeepRequest,
   Lease,
   LeaseRequest,
   Occurrence,
@@ -211,6 +212,8 @@ export class Api {
     lease: (id: string, signal?: AbortSignal): Promise<Lease> => this._http.json(['leases', id], { signal }),
     acquire: (request: Partial<LeaseRequest>, idempotencyKey: string): Promise<Lease> =>
       this._http.json(['leases'], { method: 'POST', body: request, headers: { 'Idempotency-Key': idempotencyKey } }),
+    keep: (id: string, seconds: number): Promise<Lease> =>
+      this._http.json(['leases', id, 'keep'], { method: 'POST', body: { seconds } satisfies KeepRequest }),
     release: (id: string): Promise<Lease> => this._http.json(['leases', id], { method: 'DELETE' })
   };
 }

@@ -21,6 +21,7 @@ import type { IPanelContext } from './panels/context';
 import { DeploymentView } from './panels/deployment/view';
 import { DriftView } from './panels/drift';
 import { GPUBadge } from './panels/gpus/badge';
+import { RestNotices } from './panels/gpus/notices';
 import { JobView } from './panels/job/view';
 import { JobsView } from './panels/jobs/view';
 import { PipelineView } from './panels/pipeline/view';
@@ -164,7 +165,7 @@ const notebook: JupyterFrontEndPlugin<void> = {
 
 const gpus: JupyterFrontEndPlugin<void> = {
   id: `${NAMESPACE}:gpus`,
-  description: 'Puts a card for a notebook with GPUs into the launcher, where there are GPUs, and a badge into notebooks.',
+  description: 'Puts a card for a notebook with GPUs into the launcher, where there are GPUs, a badge into notebooks, and asks about idle ones.',
   autoStart: true,
   requires: [IMLPlat],
   optional: [ILauncher, IToolbarWidgetRegistry, ITranslator],
@@ -177,6 +178,7 @@ const gpus: JupyterFrontEndPlugin<void> = {
   ): void => {
     const context = contextOf(app, model, translator);
     toolbars?.addFactory<NotebookPanel>('Notebook', 'gpu', notebook => new GPUBadge(context, notebook));
+    new RestNotices(context, app.serviceManager);
     let added = false;
     model.gpus.changed.connect(() => {
       app.commands.notifyCommandChanged(CommandIDs.newGPUNotebook);

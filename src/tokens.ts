@@ -66,5 +66,6 @@ export const CommandIDs = {
   deleteDeployment: 'mlplat:delete-deployment',
   checkDrift: 'mlplat:check-drift',
   newGPUNotebook: 'mlplat:new-gpu-notebook',
+  keepLease: 'mlplat:keep-lease',
   releaseLease: 'mlplat:release-lease'
 } as const;

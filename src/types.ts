@@ -201,6 +201,14 @@ export interface LeaseRequest {
   readonly notebook: string | null;
   /** process of this host that it is for; it ends with that process */
   readonly pid: number | null;
+  /** seconds of rest after which a kernel's user is asked; 0: never */
+  readonly idle_limit: number | null;
+}
+
+/** For how long a kernel shall keep its devices although it does nothing. */
+export interface KeepRequest {
+  /** from now on */
+  readonly seconds: number;
 }
 
 /** A claim on GPUs. */
@@ -239,12 +247,20 @@ export interface Lease {
   /** it is taken back then */
   readonly ends_at: string | null;
   readonly ended_at: string | null;
-  /** why it ended: released, cancelled, owner_gone, time_up, preempted */
+  /** why it ended: released, cancelled, owner_gone, time_up, preempted, idle */
   readonly reason: string | null;
   /** its devices have had no load since then */
   readonly idle_since: string | null;
   /** without load, all together */
   readonly idle_seconds: number;
+  /** seconds of rest after which its user is asked; null: never */
+  readonly idle_limit: number | null;
+  /** its user wants it that long, at rest or not */
+  readonly kept_until: string | null;
+  /** its user is asked since then whether it is still wanted; null while nothing is asked */
+  readonly asked_at: string | null;
+  /** its kernel is shut down then, unless somebody keeps or uses it */
+  readonly reclaim_at: string | null;
 }
 
 /** A device as its driver reports it. */

@@ -53,6 +53,12 @@ class GPUDevices:
         asked = to_model(GPUUsageRequest, since=since, until=until, by=by)
         return platform().gpus.usage(since=asked.since, until=asked.until, by=asked.by)
 
+    def keep(self, lease_id: str, seconds: float = 1800) -> Lease:
+        """Let a kernel keep its devices for so long from now on, also at rest. Raises `NotFound`, `Conflict`."""
+        from ..models import KeepRequest
+
+        return platform().gpus.keep(lease_id, to_model(KeepRequest, seconds=seconds).seconds)
+
     def release(self, lease_id: str) -> Lease:
         """Give devices back, or leave the queue. Raises `NotFound`."""
         return platform().gpus.release(lease_id)

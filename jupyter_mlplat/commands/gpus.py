@@ -66,6 +66,12 @@ def acquire(call: Call) -> Lease:
     return lease
 
 
+def keep(call: Call) -> Lease:
+    from ..models import KeepRequest
+
+    return call.platform.gpus.keep(call.args.id, build(KeepRequest, seconds=call.args.seconds).seconds)
+
+
 def release(call: Call) -> Lease:
     return call.platform.gpus.release(call.args.id)
 
@@ -136,6 +142,7 @@ def show_lease(lease: Lease) -> list[Block]:
         ("requested", lease.requested_at), ("granted", lease.granted_at), ("until", lease.ends_at),
         ("ended", lease.ended_at), ("reason", lease.reason), ("load", idle_words(lease)),
         ("idle in all", Seconds(lease.idle_seconds) if lease.idle_seconds else None),
+        ("kept until", lease.kept_until), ("taken back", lease.reclaim_at),
     ]  # fmt: skip
     return [Facts(facts)]
 
@@ -198,6 +205,14 @@ COMMANDS = [
             argument("--csv", action="store_true", help="print CSV"),
         ),
         example="jupyter mlplat gpus usage --since 30d --by notebook --csv",
+    ),
+    Command(
+        "gpus", "keep", "let a kernel keep its devices although they rest", keep, show_lease,
+        (
+            LEASE_ID,
+            argument("--for", dest="seconds", type=seconds, default="30m", metavar="TIME", help="how long (30m)"),
+        ),
+        example="jupyter mlplat gpus keep 7 --for 2h",
     ),
     Command("gpus", "release", "give devices back, or leave the queue", release, show_lease, (LEASE_ID,)),
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import Conflict, Invalid, Unavailable
 from .blocks import Block, Bytes, Facts, Table, Text, Value
 from .grammar import Call, Command, argument
-from .values import count, size
+from .values import count, delay, size
 
 if TYPE_CHECKING:
     from ..models import Page, WarmKernels
@@ -30,7 +30,7 @@ def install(call: Call) -> dict[str, Any]:
     from jupyter_core.paths import jupyter_data_dir
 
     args = call.args
-    config = {"gpus": args.gpus, "gpu_type": args.gpu_type, "gpu_memory": args.memory}
+    config = {"gpus": args.gpus, "gpu_type": args.gpu_type, "gpu_memory": args.memory, "idle_limit": args.idle_limit}
     name = args.name or (NAME if args.gpus == 1 else f"{NAME}-{args.gpus}")
     if not name.replace("-", "").replace("_", "").replace(".", "").isalnum() or not name.isascii():
         raise Invalid(
@@ -49,7 +49,7 @@ def install(call: Call) -> dict[str, Any]:
             "debugger": True,
             "kernel_provisioner": {
                 "provisioner_name": "mlplat",
-                "config": {key: value for key, value in config.items() if value},
+                "config": {key: value for key, value in config.items() if value is not None},
             },
         },
     }
@@ -121,6 +121,9 @@ COMMANDS = [
             argument("--gpus", type=count, default=1, metavar="N", help="devices (1)"),
             argument("--gpu-type", metavar="NAME", help="a part of the model's name: A100"),
             argument("--gpu-memory", dest="memory", type=size, metavar="SIZE", help="that each has at least: 32G"),
+            argument(
+                "--idle-limit", type=delay, metavar="TIME", help="of rest, after which one is asked: 2h; 0 is never"
+            ),
             argument("--name", metavar="NAME", help="of the kernelspec (mlplat-gpu)"),
             argument("--display-name", metavar="TEXT", help="how the launcher shows it (Python 3 · 1 GPU)"),
             argument("--user", action="store_true", help="for this user, not for the environment"),

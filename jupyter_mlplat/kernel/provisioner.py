@@ -14,7 +14,7 @@ import time
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Integer, Unicode
+from traitlets import Float, Integer, Unicode
 
 from ..errors import Conflict, Invalid, MLPlatError, Unavailable
 from .pool import Pool
@@ -40,16 +40,25 @@ class Provisioner(WarmStart):
     """Starts a kernel on this host.
 
     The kernelspec's `metadata.kernel_provisioner.config` may ask for `gpus` devices whose model has `gpu_type` in its
-    name, with at least `gpu_memory` each (bytes, or like 16G).
+    name, with at least `gpu_memory` each (bytes, or like 16G). After `idle_limit` seconds of rest its user is asked
+    whether the kernel still wants them; 0 is never, nothing what the platform's configuration says.
     """
 
     gpus = Integer(0, min=0, max=64)
     gpu_type = Unicode()
     gpu_memory = Unicode()
+    idle_limit = Float(None, allow_none=True)
 
     notebook = ""
+    end_reason: str | None = None
+    """Why the lease ends, where it is not simply given back."""
     _lease: Lease | None = None
     _launches = 0
+
+    @property
+    def lease_id(self) -> str | None:
+        """The lease whose devices the kernel has."""
+        return self._lease.id if self._lease is not None and self._lease.state == "granted" else None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         """Get the devices, and a kernel where one waits. Raises `MLPlatError` where there are no devices to have."""
@@ -122,8 +131,7 @@ class Provisioner(WarmStart):
             if not self.gpus:
                 raise Conflict(f"lease {lease.id} of this kernel has ended: {lease.reason}", hint="ask for GPUs again")
             self._lease = lease = await self._granted()
-        env["CUDA_VISIBLE_DEVICES"] = ",".join(lease.devices)
-        env["MLPLAT_LEASE"] = lease.id
+        env.update(await in_thread(partial(platform().gpus.environment, lease)))
 
     def _adopted(self) -> Lease | None:
         """The lease that somebody asked for ahead for this notebook, from now on without an end by time."""
@@ -145,7 +153,8 @@ class Provisioner(WarmStart):
 
         from ..models import HolderKind, LeaseRequest
 
-        asked = {"count": self.gpus, "gpu_type": self.gpu_type or None, "memory": self.gpu_memory or None}
+        asked: dict[str, Any] = {"count": self.gpus, "gpu_type": self.gpu_type or None}
+        asked |= {"memory": self.gpu_memory or None, "idle_limit": self.idle_limit}
         try:
             request = LeaseRequest.model_validate({**asked, "notebook": self.notebook or None, "pid": os.getpid()})
         except ValidationError as error:
@@ -167,7 +176,7 @@ class Provisioner(WarmStart):
     def _give_back(self) -> None:
         lease, self._lease = self._lease, None
         if lease is not None:
-            platform().gpus.release(lease.id)
+            platform().gpus.release(lease.id, reason=self.end_reason)
 
     def _watch(self, lease: str, pid: int, launch: int) -> None:
         """Give the devices back some time after the kernel has ended, unless it was started again."""

@@ -59,6 +59,9 @@ class LeaseRequest(Model):
         None, min_length=1, max_length=4096, description="path of the notebook whose next kernel takes it over"
     )
     pid: int | None = Field(None, ge=1, description="process of this host that it is for; it ends with that process")
+    idle_limit: float | None = Field(
+        None, ge=0, le=LONGEST, description="seconds of rest after which a kernel's user is asked; 0: never"
+    )
 
     @field_validator("memory", mode="before")
     @classmethod
@@ -78,6 +81,12 @@ class LeaseRequest(Model):
         if shared and known.data.get("memory", 0) is None:
             raise ValueError("a share needs its size: give memory")
         return shared
+
+
+class KeepRequest(Model):
+    """For how long a kernel shall keep its devices although it does nothing."""
+
+    seconds: float = Field(1800, gt=0, le=86400, description="from now on")
 
 
 class Lease(Model):
@@ -108,9 +117,19 @@ class Lease(Model):
     granted_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = Field(None, description="it is taken back then")
     ended_at: AwareDatetime | None = None
-    reason: str | None = Field(None, description="why it ended: released, cancelled, owner_gone, time_up, preempted")
+    reason: str | None = Field(
+        None, description="why it ended: released, cancelled, owner_gone, time_up, preempted, idle"
+    )
     idle_since: AwareDatetime | None = Field(None, description="its devices have had no load since then")
     idle_seconds: float = Field(0, description="without load, all together")
+    idle_limit: float | None = Field(None, description="seconds of rest after which its user is asked; null: never")
+    kept_until: AwareDatetime | None = Field(None, description="its user wants it that long, at rest or not")
+    asked_at: AwareDatetime | None = Field(
+        None, description="its user is asked since then whether it is still wanted; null while nothing is asked"
+    )
+    reclaim_at: AwareDatetime | None = Field(
+        None, description="its kernel is shut down then, unless somebody keeps or uses it"
+    )
 
 
 class GPU(Model):

@@ -14,6 +14,7 @@ from traitlets import Integer, default
 from .base import DOOR
 from .door import Door
 from .gpu_watch import GPUWatch
+from .kernel_leases import shut_down
 from .publisher import EVENT, Publisher
 from .routes import handlers
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 START_AFTER_S = 1.0
+SHUTDOWN_S = 30.0
+"""So long one waits for the end of a kernel."""
 PROVISIONER_VARIABLE = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 """jupyter_client's own."""
 
@@ -96,7 +99,14 @@ class MLPlatExtension(ExtensionApp):
 
         self.publisher = Publisher(self.door.load, emit, self.log)
         self.publisher.start()
-        self.gpu_watch = GPUWatch(self.door.load, self.log)
+        server = self.serverapp
+        assert server is not None
+
+        def take_back(lease_id: str) -> bool:
+            ending = shut_down(server.kernel_manager, server.session_manager, lease_id, reason="idle", busy=False)
+            return asyncio.run_coroutine_threadsafe(ending, loop).result(SHUTDOWN_S)
+
+        self.gpu_watch = GPUWatch(self.door.load, self.log, take_back)
         self.gpu_watch.start()
 
     async def stop_extension(self) -> None:

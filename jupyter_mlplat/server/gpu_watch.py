@@ -1,26 +1,34 @@
-"""Looks which GPUs rest, also where no engine lives: kernels need none."""
+"""Looks which GPUs rest, also where no engine lives: kernels need none; and takes those back that nobody keeps."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..errors import MLPlatError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ..platform import Platform
 
 EVERY_S = 10.0
 
 
 class GPUWatch:
-    """A thread that looks every ten seconds. What fails is logged once and tried again."""
+    """A thread that looks every ten seconds. What fails is logged once and tried again.
 
-    def __init__(self, load: Callable[[], Platform], log: logging.Logger) -> None:
+    `shut_down` ends the kernel of this server that has a lease, by the lease's id; False where there is none.
+    """
+
+    def __init__(self, load: Callable[[], Platform], log: logging.Logger, shut_down: Callable[[str], bool]) -> None:
         self._load = load
         self._log = log
+        self._shut_down = shut_down
+        self._asked: dict[tuple[str, datetime | None], float] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mlplat-gpu-watch", daemon=True)
 
@@ -38,10 +46,24 @@ class GPUWatch:
         said = ""
         while not self._stopping.wait(EVERY_S):
             try:
-                self._load().gpus.watch_idle()
+                platform = self._load()
+                platform.gpus.watch_idle()
+                self._take_back(platform)
                 said = ""
             except Exception as error:  # noqa: BLE001 - the thread outlives whatever a database or a driver can do
                 shown = error.message if isinstance(error, MLPlatError) else repr(error)
                 if shown != said:
                     self._log.warning("mlplat: nobody could look which GPUs rest: %s", shown)
                 said = shown
+
+    def _take_back(self, platform: Platform) -> None:
+        """Shut down the kernels whose users have not answered."""
+        now, asked = time.monotonic(), platform.gpus.asked()
+        self._asked = {(one.id, one.asked_at): self._asked.get((one.id, one.asked_at), now) for one in asked}
+        for one in asked:
+            if one.asked_at is None or one.reclaim_at is None or platform.clock.now() < one.reclaim_at:
+                continue
+            # A share may be asked about long after its limit, when it takes memory: the question stands as long.
+            stood = now - self._asked[one.id, one.asked_at]
+            if stood >= (one.reclaim_at - one.asked_at).total_seconds() and self._shut_down(one.id):
+                self._log.info("mlplat: the kernel of lease %s (%s) was shut down: it rested", one.id, one.label)

@@ -6,10 +6,12 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from jupyter_core.utils import ensure_async
 from tornado import web
 
 from ..errors import Invalid
 from .base import Handler, Operation, Route, authorized
+from .kernel_leases import holder, shut_down
 
 if TYPE_CHECKING:
     from ..models import GPUUsage
@@ -124,7 +126,29 @@ class LeaseHandler(Handler):
     @web.authenticated
     @authorized("execute")
     async def delete(self, id: str) -> None:
+        if holder(self.kernel_manager, id) is not None:
+            await self.require("write", "kernels")
+            await shut_down(self.kernel_manager, self.session_manager, id)
         self.reply(await self.call(self.platform.gpus.release, id))
+
+    async def require(self, action: str, resource: str) -> None:
+        """Raise the 403 of `authorized` where the user may not do that, too."""
+        allowed = self.authorizer.is_authorized(self, self.current_user, action, resource)
+        if not await ensure_async(allowed):
+            raise web.HTTPError(403, f"you may not {action} {resource}")
+
+
+class KeepHandler(Handler):
+    """The devices of a kernel are wanted for a while, also at rest."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("execute")
+    async def post(self, id: str) -> None:
+        from ..models import KeepRequest
+
+        self.reply(await self.call(self.platform.gpus.keep, id, self.parse(KeepRequest).seconds))
 
 
 ROUTES = [
@@ -164,7 +188,21 @@ ROUTES = [
         LeaseHandler,
         {
             "get": Operation("One lease, also one that has ended", response="Lease"),
-            "delete": Operation("Give devices back, or leave the queue", response="Lease"),
+            "delete": Operation(
+                "Give devices back, or leave the queue; a kernel of this server is shut down", response="Lease"
+            ),
+        },
+    ),
+    Route(
+        "/leases/{id}/keep",
+        KeepHandler,
+        {
+            "post": Operation(
+                "Ask nobody for a while whether a kernel still wants its devices",
+                request="KeepRequest",
+                response="Lease",
+                errors=(409,),
+            )
         },
     ),
 ]

@@ -3,16 +3,19 @@
 import { Notification } from '@jupyterlab/apputils';
 import { UUID } from '@lumino/coreutils';
 import { GPUForm } from '../panels/gpus/form';
-import { asked, leasesOf, placeAndTime } from '../panels/gpus/words';
+import { asked, holdsKernelOf, leasesOf, placeAndTime } from '../panels/gpus/words';
 import { asApiError } from '../resource';
 import { CommandIDs } from '../tokens';
 import type { Lease } from '../types';
 import { showForm } from '../widgets/dialog';
-import { cancelIcon, gpuIcon } from '../widgets/icons';
+import { cancelIcon, gpuIcon, scheduleIcon } from '../widgets/icons';
 import { choose, type ICommand, type ICommandContext, STRING, sure, text } from './command';
 
 /** So often a place in the queue is asked for again, in milliseconds. */
 const LOOK = 1000;
+
+/** So long a kernel keeps devices that rest, in seconds. */
+const KEPT = 1800;
 
 export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
   const { commands, model, trans } = context;
@@ -112,9 +115,35 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
       }
     },
     {
+      id: CommandIDs.keepLease,
+      label: trans.__('Keep GPUs for 30 Minutes'),
+      caption: trans.__('Let a kernel keep its GPUs for 30 minutes although they do nothing'),
+      icon: scheduleIcon,
+      args: { id: STRING(trans.__("the lease's id")) },
+      run: async args => {
+        await model.gpus.refresh();
+        const leases = leasesOf(model.gpus.data).filter(each => each.kind === 'kernel' && each.state === 'granted');
+        const id =
+          text(args.id) ??
+          (
+            await choose(
+              trans.__('Keep'),
+              leases,
+              each => `${each.owner} ${each.label}: ${asked(each, trans)} (${each.id})`,
+              trans.__('No kernel has a GPU.')
+            )
+          )?.id;
+        if (id !== undefined) {
+          await model.api.gpus.keep(id, KEPT);
+          model.gpus.invalidate();
+        }
+        return null;
+      }
+    },
+    {
       id: CommandIDs.releaseLease,
       label: trans.__('Give GPUs Back…'),
-      caption: trans.__('End a claim on GPUs; a program that uses them is not stopped by it, a job is cancelled'),
+      caption: trans.__('End a claim on GPUs; a kernel of this server is shut down and a job cancelled, other programs go on'),
       icon: cancelIcon,
       args: { id: STRING(trans.__("the lease's id")) },
       run: async args => {
@@ -136,17 +165,21 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
           return commands.execute(CommandIDs.cancelJob, { id: lease.job_id, name: lease.label });
         }
         const held = lease.state === 'granted';
+        const whose = lease.label || lease.owner;
         const yes =
           !held ||
           (await sure(
             trans,
             trans.__('Give back %1?', asked(lease, trans)),
-            trans.__('%1 holds them. Others may be given them at once; what runs on them now is not stopped.', lease.label || lease.owner),
+            holdsKernelOf(app.serviceManager, lease)
+              ? trans.__('%1 holds them. Its kernel is shut down, and what it has in memory is lost.', whose)
+              : trans.__('%1 holds them. Others may be given them at once; what runs on them now is not stopped.', whose),
             trans.__('Give back')
           ));
         if (yes) {
           await model.api.gpus.release(lease.id);
           model.gpus.invalidate();
+          void app.serviceManager.sessions.refreshRunning();
         }
         return null;
       }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -83,9 +86,10 @@ def test_notebook_with_gpus_from_the_launcher_to_giving_them_back(view: View) ->
     expect(queue).to_be_visible()
     page.get_by_role("button", name="Give device 0 back").click()
     sure = page.locator(".jp-Dialog", has_text="Give back 3 × A100-80G?")
-    expect(sure).to_contain_text("Untitled.ipynb holds them")
+    expect(sure).to_contain_text("Untitled.ipynb holds them. Its kernel is shut down")
     sure.get_by_role("button", name="Give back now").click()
     expect(queue).to_be_hidden()
+    assert [one["path"] for one in sessions(view)] in ([], ["Untitled1.ipynb"])
     shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-mlplat-badge")
     expect(shown).to_have_text(re.compile(r"^GPU \d, \d$"), timeout=60_000)
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
@@ -100,6 +104,78 @@ def test_notebook_with_gpus_from_the_launcher_to_giving_them_back(view: View) ->
     view.page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll().then(() => null)")
     expect(page.get_by_role("list", name="GPUs", exact=True)).not_to_contain_text("Untitled")
     assert view.lab.request("leases")["items"] == []
+
+
+def sessions(view: View) -> list[dict[str, Any]]:
+    """The notebooks whose kernels the server has."""
+    found: list[dict[str, Any]] = view.page.request.get(
+        f"{view.lab.url}api/sessions", headers={"Authorization": f"token {view.lab.token}"}
+    ).json()
+    return found
+
+
+@pytest.mark.long
+def test_a_kernel_that_rests_asks_before_it_is_shut_down(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    settings = {"gpu_source": "fake:1xA100-80G", "gpu_idle_limit": 1.0, "gpu_idle_grace": 35.0}
+    with running_lab(tmp_path_factory.mktemp("rest"), **settings) as lab:
+        view = opened(browser, lab)
+        page = view.page
+        [device] = lab.request("gpus")["devices"]
+        said = Path(lab.environment["MLPLAT_HOME"], "run", "fake-gpus.json")
+
+        def load(share: float) -> None:
+            said.write_text(json.dumps({device["uuid"]: {"memory": 12 * 2**30, "utilization": share}}))
+
+        view.open_panel()
+        page.get_by_role("button", name="Notebook with GPUs…").click()
+        dialog = page.get_by_role("dialog", name="A notebook with GPUs")
+        dialog.get_by_label("Idle minutes until you are asked").fill("0.1")
+        ask(page, 1)
+        badge = page.locator(".jp-NotebookPanel .jp-mlplat-badge")
+        expect(badge).to_have_text("GPU 0", timeout=60_000)
+        expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+        load(0.0)
+        toast = page.locator(".Toastify__toast")
+        expect(toast).to_contain_text("Untitled.ipynb holds 1 × A100-80G (12.0 GiB in use)", timeout=60_000)
+        expect(toast).to_contain_text(re.compile(r"has done nothing for \d+ s\. It is shut down in \d+ s\."))
+        expect(badge).to_have_text(re.compile(r"^GPU 0 · idle \d+ s$"))
+        badge.click()
+        devices = page.get_by_role("list", name="GPUs", exact=True)
+        expect(devices).to_contain_text(re.compile(r"idle \d+ s, shut down in \d+ s"))
+        expect(devices.get_by_role("button", name="Keep device 0 for 30 minutes")).to_be_visible()
+        assert violations(page, "#jp-mlplat-panel") == []
+        view.picture("gpus-rest")
+
+        # Whatever computes answers for its user.
+        load(0.5)
+        expect(toast).to_be_hidden()
+        expect(badge).to_have_text("GPU 0")
+        load(0.0)
+        expect(toast).to_contain_text("has done nothing", timeout=60_000)
+        toast.get_by_role("button", name="Keep 30 minutes").click()
+        expect(toast).to_be_hidden()
+        [lease] = lab.request("leases")["items"]
+        assert (lease["idle_limit"], lease["asked_at"], lease["kept_until"] is not None) == (6, None, True)
+
+        # Asked once more, and without an answer, the kernel ends.
+        lab.request(f"leases/{lease['id']}/keep", method="POST", body={"seconds": 1})
+        expect(toast).to_contain_text("has done nothing", timeout=60_000)
+        toast.get_by_role("button", name="Release now").click()
+        sure = page.locator(".jp-Dialog", has_text="Give back 1 × GPU?")
+        expect(sure).to_contain_text("Its kernel is shut down, and what it has in memory is lost.")
+        sure.get_by_role("button", name="Keep").click()
+        assert [one["path"] for one in sessions(view)] == ["Untitled.ipynb"]
+        ended = toast.filter(has_text="The kernel of Untitled.ipynb was shut down: its GPUs had done nothing")
+        expect(ended).to_be_visible(timeout=90_000)
+        expect(toast).to_have_count(1)
+        expect(page.locator(".jp-NotebookPanel").get_by_text("No Kernel")).to_be_visible(timeout=60_000)
+        view.picture("gpus-rest-ended")
+        assert lab.request(f"leases/{lease['id']}")["reason"] == "idle"
+        assert sessions(view) == []
+        view.page.context.close()
+        assert view.errors == []
 
 
 def test_leases_are_among_what_runs(view: View) -> None:

@@ -15,7 +15,7 @@ from jupyter_mlplat.backends.fake_gpus import FakeSource
 from jupyter_mlplat.errors import Conflict, Invalid, Unavailable
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import JobOptions, JobSpec, Lease, LeaseRequest
-from jupyter_mlplat.services.gpus import GPUsService, Quotas
+from jupyter_mlplat.services.gpus import GPUsService, Quotas, visible
 from jupyter_mlplat.services.gpus.queue import Device, Held, Request, give_way
 from jupyter_mlplat.services.jobs import JobQueue, JobsService
 from jupyter_mlplat.services.jobs.claim import Claim
@@ -481,3 +481,20 @@ def test_nobody_overtakes_their_own_requests_by_having_fewer_devices(gpus: GPUsS
     third = by_hand(gpus)
     waiting = [one.id for one in gpus.list().queue if one.owner == "grace"]
     assert waiting == [one for one in (first.id, second.id, third.id) if one in waiting]
+
+
+def test_torch_in_a_job_is_held_to_its_share(
+    jobs: JobsService, gpus: GPUsService, monkeypatch: pytest.MonkeyPatch, submit: Callable[..., str]
+) -> None:
+    monkeypatch.setenv("PYTORCH_CUDA_ALLOC_CONF", "backend:native")
+    job = submit(1, gpu_memory="20G", gpu_shared=True)
+    gpus.of_jobs.ask()
+    lease = lease_of(jobs, job)
+    assert (lease.shared, lease.memory) == (True, 20 * GIB)
+    assert gpus.of_jobs.environment(int(job)) == {
+        "CUDA_VISIBLE_DEVICES": lease.devices[0],
+        "MLPLAT_LEASE": lease.id,
+        "PYTORCH_CUDA_ALLOC_CONF": "backend:native,per_process_memory_fraction:0.250000",
+    }
+    monkeypatch.setattr(visible, "_torch_reads_it", lambda: False)
+    assert "PYTORCH_CUDA_ALLOC_CONF" not in gpus.of_jobs.environment(int(job))

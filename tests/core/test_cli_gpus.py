@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 
 import jupyter_mlplat as mlplat
 from jupyter_mlplat.api.current import platform
+from jupyter_mlplat.errors import Invalid
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.processes import start_time
 
@@ -130,10 +132,32 @@ def test_what_is_refused(words: list[str], status: int, field: str | None, four:
 
 
 def test_what_is_not_there(four: list[str]) -> None:
-    for verb in ("show", "release"):
+    for verb in ("show", "keep", "release"):
         for name in ("1", "0", "x", "../1", "9" * 40, "1 OR 1=1", "", "١"):
             assert done("gpus", verb, name, status=3)["reason"] == "not_found"
     assert done("gpus", "leases", "--after", "x", status=2)["fields"] == {"after": "not a cursor"}
+
+
+def test_a_kernel_keeps_its_devices_for_a_while(four: list[str], tmp_path: Path) -> None:
+    lease = mlplat.gpus.acquire(notebook=str(tmp_path / "train.ipynb"))
+    for words, length in (((), 1800), (("--for", "2h"), 7200)):
+        kept = datetime.fromisoformat(done("gpus", "keep", lease.id, *words)["kept_until"])
+        assert abs(kept - datetime.now(UTC) - timedelta(seconds=length)) < timedelta(minutes=1)
+    assert re.search(r"^kept until +\S", here("gpus", "keep", lease.id).stdout, re.MULTILINE)
+    assert mlplat.gpus.keep(lease.id, 60).kept_until is not None
+    for length in ("25h", "0", "soon"):
+        assert done("gpus", "keep", lease.id, "--for", length, status=2)["fields"]
+    with pytest.raises(Invalid):
+        mlplat.gpus.keep(lease.id, 0)
+    process = mlplat.gpus.acquire()
+    assert "of the kind process" in done("gpus", "keep", process.id, status=4)["message"]
+
+
+def test_a_kernelspec_with_devices_says_how_long_they_may_rest(home: Home) -> None:
+    for words, limit in (((), None), (("--idle-limit", "2h"), 7200), (("--idle-limit", "0"), 0)):
+        made = done("kernels", "install", "--user", *words)
+        spec = json.loads(Path(made["folder"], "kernel.json").read_text())
+        assert spec["metadata"]["kernel_provisioner"]["config"].get("idle_limit") == limit
 
 
 def test_without_a_gpu(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,6 +265,18 @@ def test_a_kernel_has_its_devices_until_it_is_shut_down(
     assert own.gpus.get(lease.id).reason == "released"
 
 
+def test_a_kernelspec_says_how_long_its_kernels_may_rest(own: Platform, start: Callable[..., KernelManager]) -> None:
+    own.warm_kernels = 0
+    for asked, limit in (({}, 1800), ({"idle_limit": 7200}, 7200), ({"idle_limit": 0}, None)):
+        manager = start(gpus=1, **asked)
+        [lease] = own.gpus.leases().items
+        assert lease.idle_limit == limit
+        assert own_provisioner(manager).lease_id == lease.id
+        manager.shutdown_kernel(now=True)
+    with pytest.raises(Invalid, match="idle_limit"):
+        start(gpus=1, idle_limit=-1)
+
+
 def test_a_launch_that_fails_gives_its_devices_back(own: Platform, start: Callable[..., KernelManager]) -> None:
     with pytest.raises(Exception, match="nowhere"):
         start(argv=["/nowhere/python", "{connection_file}"], gpus=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebso
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from traitlets.config import Config
 
+from jupyter_mlplat.home import Home
 from jupyter_mlplat.kernel import provisioner
 from jupyter_mlplat.server.app import (
     PROVISIONER_VARIABLE,
@@ -22,6 +25,7 @@ from jupyter_mlplat.server.app import (
     prefer_prompt,
     prefer_provisioner,
 )
+from jupyter_mlplat.server.kernel_leases import shut_down
 
 from ..gpus import fake_gpus
 from .conftest import Ask
@@ -30,7 +34,7 @@ from .conftest import Ask
 @pytest.fixture(autouse=True)
 def fresh(extension: MLPlatExtension) -> Iterator[None]:
     """Four A100, and nothing that an earlier server of this process has made."""
-    fake_gpus("4xA100-80G", warm_kernels=0)
+    fake_gpus("4xA100-80G", warm_kernels=0, gpu_idle_limit=1.0, gpu_idle_grace=2.0)
     KernelProvisionerFactory.clear_instance()
     provisioner.platform.cache_clear()
     yield
@@ -111,3 +115,109 @@ async def test_devices_are_asked_for_ahead_for_notebooks_of_this_server_only(ask
     assert answer.status in (404, 422), answer.body
     assert "notebook" in answer.json["fields"]
     assert (await ask("GET", "leases")).json["items"] == []
+
+
+# --- devices that rest ------------------------------------------------------------------------------
+
+
+async def with_devices(ask: Ask, jp_fetch: Any, notebook: str) -> tuple[str, str]:
+    """A notebook's kernel that has a device; returns the ids of lease and kernel."""
+    lease = (await ask("POST", "leases", body={"notebook": notebook})).json
+    body = {"path": notebook, "name": notebook.rpartition("/")[2], "type": "notebook", "kernel": {"name": "python3"}}
+    made = json.loads((await jp_fetch("api", "sessions", method="POST", body=json.dumps(body))).body)
+    return lease["id"], made["kernel"]["id"]
+
+
+@pytest.fixture
+def looks(home: Home, extension: MLPlatExtension, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server looks all the time at devices that have no load."""
+    uuids = [one.uuid for one in extension.door.load().gpus_source.devices()]
+    (home.run / "fake-gpus.json").write_text(json.dumps({uuid: {"utilization": 0.0} for uuid in uuids}))
+    monkeypatch.setattr("jupyter_mlplat.server.gpu_watch.EVERY_S", 0.1)
+    monkeypatch.setattr("jupyter_mlplat.services.gpus.idle.FRESH", timedelta(0))
+
+
+async def until(ask: Ask, lease: str, field: str) -> Any:
+    """The lease once that field of it says something."""
+    for _ in range(300):
+        seen = (await ask("GET", "leases", lease)).json
+        if seen[field] is not None:
+            return seen
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"no {field}: {seen}")
+
+
+async def test_a_kernel_that_rests_is_shut_down_unless_somebody_keeps_it(
+    ask: Ask, jp_fetch: Any, jp_serverapp: Any, notebook: str, looks: None, extension: MLPlatExtension
+) -> None:
+    lease, kernel = await with_devices(ask, jp_fetch, notebook)
+    extension.start_publisher()
+    asked = await until(ask, lease, "reclaim_at")
+    stands = datetime.fromisoformat(asked["reclaim_at"]) - datetime.fromisoformat(asked["asked_at"])
+    assert stands == timedelta(seconds=2)
+    kept = await ask("POST", "leases", lease, "keep", body={"seconds": 4})
+    assert kept.status == 200, kept.body
+    assert (kept.json["asked_at"], kept.json["reclaim_at"]) == (None, None)
+    await asyncio.sleep(3)
+    assert (await ask("GET", "leases", lease)).json["state"] == "granted"
+    assert kernel in jp_serverapp.kernel_manager
+    ended = await until(ask, lease, "reason")
+    assert (ended["state"], ended["reason"]) == ("released", "idle")
+    assert ended["ended_at"] >= asked["reclaim_at"]
+    assert kernel not in jp_serverapp.kernel_manager
+    assert json.loads((await jp_fetch("api", "sessions")).body) == []
+
+
+async def test_releasing_the_devices_of_a_kernel_ends_it(
+    ask: Ask, jp_fetch: Any, jp_serverapp: Any, notebook: str
+) -> None:
+    lease, kernel = await with_devices(ask, jp_fetch, notebook)
+    other = (await ask("POST", "leases", body={"notebook": notebook})).json
+    assert (await ask("DELETE", "leases", other["id"])).json["reason"] == "released"
+    assert kernel in jp_serverapp.kernel_manager, "that was no lease of its"
+    ended = await ask("DELETE", "leases", lease)
+    assert (ended.status, ended.json["state"], ended.json["reason"]) == (200, "released", "released")
+    assert kernel not in jp_serverapp.kernel_manager
+
+
+async def test_who_may_not_end_kernels_cannot_release_their_devices(
+    ask: Ask, jp_fetch: Any, jp_serverapp: Any, notebook: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, kernel = await with_devices(ask, jp_fetch, notebook)
+
+    def is_authorized(handler: object, user: object, action: str, resource: str) -> bool:
+        return (action, resource) != ("write", "kernels")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jp_serverapp.authorizer, "is_authorized", is_authorized)
+        (await ask("DELETE", "leases", lease)).error(403)
+    assert kernel in jp_serverapp.kernel_manager
+    assert (await ask("GET", "leases", lease)).json["state"] == "granted"
+    await ask("DELETE", "leases", lease)
+
+
+async def test_a_kernel_that_runs_a_cell_is_not_taken_for_one_that_rests() -> None:
+    ended: list[str] = []
+
+    class Kernels:
+        kernel = SimpleNamespace(provisioner=SimpleNamespace(lease_id="7"), execution_state="busy")
+
+        def list_kernel_ids(self) -> list[str]:
+            return [] if ended else ["k"]
+
+        def get_kernel(self, kernel_id: str) -> SimpleNamespace:
+            return self.kernel
+
+        async def shutdown_kernel(self, kernel_id: str) -> None:
+            ended.append(kernel_id)
+
+    class Sessions:
+        async def list_sessions(self) -> list[dict[str, Any]]:
+            return []
+
+    kernels = Kernels()
+    assert not await shut_down(kernels, Sessions(), "8", busy=False)
+    assert not await shut_down(kernels, Sessions(), "7", reason="idle", busy=False)
+    kernels.kernel.execution_state = "idle"
+    assert await shut_down(kernels, Sessions(), "7", reason="idle", busy=False)
+    assert ended == ["k"]

@@ -121,6 +121,9 @@ async def test_many_at_once_share_what_there_is(ask: Ask) -> None:
         ({"label": "a\nb"}, "label"),
         ({"owner": "root"}, "owner"),
         ({"kind": "job"}, "kind"),
+        ({"idle_limit": -1}, "idle_limit"),
+        ({"idle_limit": 1e12}, "idle_limit"),
+        ({"idle_limit": "2h"}, "idle_limit"),
     ],
     ids=str,
 )
@@ -131,6 +134,18 @@ async def test_what_cannot_be_asked_for_is_named(ask: Ask, asked: dict[str, Any]
     assert (await ask("GET", "leases")).json["items"] == []
 
 
+@pytest.mark.parametrize("seconds", [0, -1, 86401, "30m", True, None], ids=str)
+async def test_how_long_it_can_be_kept_is_bounded(ask: Ask, seconds: object) -> None:
+    said = (await ask("POST", "leases", "1", "keep", body={"seconds": seconds})).error(422)
+    assert list(said["fields"]) == ["seconds"]
+
+
+async def test_only_the_devices_of_a_kernel_are_kept(ask: Ask) -> None:
+    lease = (await ask("POST", "leases", body={"pid": os.getpid()})).json
+    said = (await ask("POST", "leases", lease["id"], "keep", body={"seconds": 60})).error(409)
+    assert "of the kind process" in said["message"]
+
+
 async def test_more_than_the_quota_is_refused(ask: Ask) -> None:
     assert "quota" in (await ask("POST", "leases", body={"count": 4})).error(409)["message"]
 
@@ -139,6 +154,7 @@ async def test_what_never_was_an_id_is_not_found(ask: Ask) -> None:
     for id in ("1", "0", "-1", "1.0", "x", "9" * 40, "%00", "1%27%20OR%201%3D1", "%2e%2e%2fstatus", "1%0a", "%d9%a1"):
         for method in ("GET", "DELETE"):
             assert (await ask(method, "leases", id)).error(404)["reason"], id
+        assert (await ask("POST", "leases", id, "keep", body={})).error(404)["reason"], id
     assert (await ask("GET", "leases", params={"after": "x"})).error(422)["fields"] == {"after": "not a cursor"}
 
 
@@ -249,7 +265,7 @@ async def test_the_server_looks_which_devices_rest(
     (home.run / "fake-gpus.json").write_text(json.dumps(load))
     monkeypatch.setattr("jupyter_mlplat.server.gpu_watch.EVERY_S", 0.05)
     monkeypatch.setattr("jupyter_mlplat.services.gpus.idle.FRESH", timedelta(0))
-    watch = GPUWatch(extension.door.load, extension.log)
+    watch = GPUWatch(extension.door.load, extension.log, lambda _: False)
     watch.start()
     try:
         while not (seen := (await ask("GET", "leases", lease["id"])).json)["idle_seconds"]:

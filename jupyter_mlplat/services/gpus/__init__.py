@@ -2,6 +2,7 @@
 
 from .prices import PriceFile
 from .quotas import Quotas
+from .reclaim import IdleRule
 from .service import GPUsService
 
-__all__ = ["GPUsService", "PriceFile", "Quotas"]
+__all__ = ["GPUsService", "IdleRule", "PriceFile", "Quotas"]

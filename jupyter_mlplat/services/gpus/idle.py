@@ -17,6 +17,7 @@ from ...models import GPU
 from ...protocols import Clock, GPUSource
 from ...store import Store, tables
 from .ledger import lock_devices
+from .reclaim import asked_from
 from .rows import HELD
 
 LOOK_EVERY_S = 10.0
@@ -28,10 +29,13 @@ NO_LOAD = 0.01
 
 _LEASES = tables.leases.c
 _HELD = (
-    select(_LEASES.id, _LEASES.devices, _LEASES.seen_at, _LEASES.idle_since, _LEASES.idle_seconds)
+    select(
+        _LEASES.id, _LEASES.devices, _LEASES.seen_at, _LEASES.idle_since, _LEASES.idle_seconds, _LEASES.idle_limit,
+        _LEASES.kept_until,
+    )
     .where(_LEASES.host == bindparam("whose"), _LEASES.state == HELD)
     .order_by(_LEASES.id)
-)
+)  # fmt: skip
 _SEE = (
     update(tables.leases)
     .where(
@@ -78,7 +82,10 @@ class IdleWatch:
         self._host = host
 
     def look(self) -> None:
-        """Write down which leases rest. Does nothing without leases or devices; only a change of that is an event."""
+        """Write down which leases rest. Does nothing without leases or devices.
+
+        Events are a change of that, and that a user is asked from now on whether a lease is still wanted.
+        """
         with self._store.read() as connection:
             rows = connection.execute(_HELD, {"whose": self._host}).mappings().all()
         if not rows:
@@ -103,7 +110,9 @@ class IdleWatch:
                     {"lease": row["id"], "before": before.seen_at, "now": now, "since": after.since,
                      "rested": after.seconds},
                 )  # fmt: skip
-                if written.rowcount == 1 and after.since != before.since:
+                asked = asked_from(after.since, row["idle_limit"], row["kept_until"])
+                begins = asked is not None and (before.seen_at or now) < asked <= now
+                if written.rowcount == 1 and (begins or after.since != before.since):
                     changed.append(str(row["id"]))
             if changed:
                 transaction.emit("gpus", *changed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -108,14 +108,20 @@ def living_jobs(connection: Connection, numbers: Sequence[int]) -> set[int]:
     return set(connection.execute(query).scalars())
 
 
-def of_jobs(connection: Connection, numbers: Sequence[int]) -> dict[int, Lease]:
-    """The last lease of each of these jobs that has asked for devices, by the job's number."""
+def of_jobs(connection: Connection, numbers: Sequence[int], now: datetime | None = None) -> dict[int, Lease]:
+    """The last lease of each of these jobs that has asked for devices, by the job's number.
+
+    With `now` those that wait have their expected start.
+    """
     table = tables.leases
     last = select(func.max(table.c.id)).where(table.c.job_id.in_(numbers)).group_by(table.c.job_id)
     rows = connection.execute(select(table).where(table.c.id.in_(last))).mappings().all() if numbers else []
-    return {
-        row["job_id"]: to_lease(row, place_of(connection, row) if row["state"] == WAITING else None) for row in rows
-    }
+    found = {}
+    for row in rows:
+        place = place_of(connection, row) if row["state"] == WAITING else None
+        starts = starts_on(connection, row["host"], now, place) if now is not None and place is not None else {}
+        found[row["job_id"]] = to_lease(row, place, starts.get(row["id"]))
+    return found
 
 
 def place_of(connection: Connection, row: RowMapping) -> int:
@@ -188,7 +194,7 @@ def to_lease(row: RowMapping, position: int | None = None, expected_start: datet
         for name in (
             "state", "owner", "devices", "cause", "held_up", "host", "kind", "label", "pid", "count", "gpu_type",
             "memory", "shared", "priority", "granted_at", "ends_at", "ended_at", "reason", "notebook", "interruptible",
-            "idle_seconds",
+            "idle_seconds", "idle_limit", "kept_until",
         )
     }  # fmt: skip
     for name in ("job_id", "wanted_by"):
@@ -204,6 +210,17 @@ def to_lease(row: RowMapping, position: int | None = None, expected_start: datet
         expected_start=expected_start,
         **shown,
     )
+
+
+def starts_on(connection: Connection, host: str, now: datetime, places: int | None = None) -> Mapping[int, datetime]:
+    """When those that wait for devices of a host may start, or the first so many of them; id -> time."""
+    seconds = typical_seconds(connection, host)
+    if seconds is None:
+        return {}
+    table = tables.devices
+    rows = connection.execute(select(table).where(table.c.host == host)).mappings()
+    devices = [Device(row["uuid"], row["name"], row["memory"], used=0) for row in rows]
+    return expected_starts(queue_of(connection, host, places), held_on(connection, host), devices, seconds, now)
 
 
 def expected_starts(

@@ -17,26 +17,27 @@ from ...protocols import Clock, GPUSource
 from ...store import Store, tables
 from ..rows import Asked, cursor_of, made_before, number_of
 from .budgets import Budgets
-from .idle import IdleWatch
+from .idle import IdleWatch, is_idle
 from .ledger import Ledger, device_of
 from .of_jobs import JobLeases
 from .possible import refuse_impossible, to_wish
 from .prices import PriceFile
 from .quotas import Quotas
+from .reclaim import IdleRule, Reclaim
 from .rows import (
     HELD,
     LIVE,
     WAITING,
-    expected_starts,
     find,
     held_on,
     place_of,
     queue_of,
+    starts_on,
     to_lease,
-    typical_seconds,
     waiting_on,
 )
 from .usage import rows_of, sums_by
+from .visible import environment_of
 
 LOOK_S = 0.1
 SETTLE_S = 0.5
@@ -65,6 +66,7 @@ class GPUsService:
         quotas: Quotas,
         wake: Callable[[], None] = _nobody,
         prices: PriceFile | None = None,
+        idle: IdleRule | None = None,
     ) -> None:
         self._store = store
         self._source = source
@@ -75,6 +77,7 @@ class GPUsService:
         self._budgets = Budgets(self._prices, quotas.groups, clock)
         self._ledger = Ledger(self.host, clock, quotas, self._prices, self._budgets)
         self._idle = IdleWatch(store, source, clock, self.host)
+        self._reclaim = Reclaim(source, clock, idle or IdleRule())
         self._wake = wake
         self._settled = self._woken = float("-inf")
         self.of_jobs = JobLeases(store, source, clock, quotas, self._ledger)
@@ -93,9 +96,9 @@ class GPUsService:
         self.settle(found)
         with self._store.read() as connection:
             held = held_on(connection, self.host)
-            queue = self._queue(connection, found)
+            queue = self._queue(connection)
             warnings = self._budgets.warnings(connection)
-        leases = [to_lease(row) for row in held]
+        leases = [self._reclaim.shown(to_lease(row), found) for row in held]
         return GPUs(
             source=self._source.name,
             message=message,
@@ -117,7 +120,7 @@ class GPUsService:
         with self._store.read() as connection:
             rows = connection.execute(query).mappings().all()
             places = self._places(connection, {row["host"] for row in rows if row["state"] == WAITING})
-        items = [to_lease(row, places.get(row["id"])) for row in rows[:limit]]
+        items = [self._reclaim.shown(to_lease(row, places.get(row["id"]))) for row in rows[:limit]]
         return Page[Lease](items=items, next=items[-1].id if len(rows) > limit else None)
 
     def refuse(self, request: LeaseRequest, owner: str) -> None:
@@ -175,36 +178,32 @@ class GPUsService:
         with self._store.read() as connection:
             row = find(connection, lease_id)
             if row["state"] != WAITING:
-                return to_lease(row)
-            found = self._known_devices(connection) if row["host"] == self.host else []
+                return self._reclaim.shown(to_lease(row))
             place = place_of(connection, row)
-            starts = self._expected_starts(connection, found, row["host"], place)
+            starts = starts_on(connection, row["host"], self._clock.now(), place)
             return to_lease(row, place, starts.get(row["id"]))
 
-    def _queue(self, connection: Connection, found: Sequence[GPU]) -> Sequence[Lease]:
+    def _queue(self, connection: Connection) -> Sequence[Lease]:
         queue = waiting_on(connection, self.host)
-        starts = self._expected_starts(connection, found, self.host) if queue else {}
+        starts = starts_on(connection, self.host, self._clock.now()) if queue else {}
         return [to_lease(row, place, starts.get(row["id"])) for place, row in enumerate(queue, 1)]
-
-    def _expected_starts(
-        self, connection: Connection, found: Sequence[GPU], host: str, places: int | None = None
-    ) -> Mapping[int, datetime]:
-        seconds = typical_seconds(connection, host) if found else None
-        if seconds is None:
-            return {}
-        queue, held = queue_of(connection, host, places), held_on(connection, host)
-        return expected_starts(queue, held, [device_of(one) for one in found], seconds, self._clock.now())
 
     def _places(self, connection: Connection, hosts: Iterable[str]) -> Mapping[int, int]:
         return {row["id"]: place for host in hosts for place, row in enumerate(queue_of(connection, host), 1)}
 
-    def _known_devices(self, connection: Connection) -> Sequence[GPU]:
-        table = tables.devices
-        rows = connection.execute(select(table).where(table.c.host == self.host)).mappings()
-        return [
-            GPU(index=0, uuid=row["uuid"], name=row["name"], memory_total_bytes=row["memory"], memory_used_bytes=0)
-            for row in rows
-        ]
+    def asked(self) -> Sequence[Lease]:
+        """The leases of this host whose users are asked whether they still want them, and that rest at this moment."""
+        with self._store.read() as connection:
+            rows = [row for row in held_on(connection, self.host) if row["idle_since"] and row["idle_limit"]]
+        if not rows:
+            return []
+        try:
+            found = self._source.devices()
+        except Unavailable:
+            return []
+        devices = {one.uuid: one for one in found}
+        shown = [self._reclaim.shown(to_lease(row), found) for row in rows]
+        return [one for one in shown if one.asked_at is not None and is_idle(one.devices, devices)]
 
     # --- asking and giving back ----------------------------------------------------------------
 
@@ -242,7 +241,8 @@ class GPUsService:
             "boot": self._ledger.boot if started is not None else None, "pid": request.pid, "pid_started": started,
             "count": request.count, "gpu_type": request.gpu_type, "memory": request.memory,
             "wanted": request.devices, "shared": request.shared, "priority": request.priority,
-            "seconds": request.seconds or (UNWATCHED_S if started is None else None), **asked.columns,
+            "seconds": request.seconds or (UNWATCHED_S if started is None else None),
+            "idle_limit": self._reclaim.rule.limit_of(request, kind), **asked.columns,
         }  # fmt: skip
         with self._store.write() as transaction:
             connection = transaction.connection
@@ -300,6 +300,10 @@ class GPUsService:
             transaction.emit("gpus", str(number))
             return to_lease(find(transaction.connection, str(number)))
 
+    def environment(self, lease: Lease) -> dict[str, str]:
+        """Variables for a process that is to see the devices of a lease alone."""
+        return environment_of(lease, self._source.devices())
+
     def used_by(self, lease_id: str, pid: int) -> None:
         """Say which process, a child of the owner, uses the devices: nobody else gets them while it lives.
 
@@ -356,7 +360,7 @@ class GPUsService:
             place = place_of(connection, row) if row["state"] == WAITING else None
         # Not all that wait look for free devices: with a thousand of them the store would do nothing else.
         if place is None or place > NEAR or row["host"] != self.host:
-            return to_lease(row, place)
+            return self._reclaim.shown(to_lease(row, place))
         if time.monotonic() - self._settled < SETTLE_S:
             return to_lease(row, place)
         self._settled = time.monotonic()
@@ -399,6 +403,28 @@ class GPUsService:
                 transaction.emit("gpus", *map(str, [row["id"], *granted]))
                 row = find(transaction.connection, lease_id)
         return to_lease(row)
+
+    def keep(self, lease_id: str, seconds: float) -> Lease:
+        """Ask nobody for so long from now on whether a kernel still wants its devices.
+
+        Raises `NotFound`, and `Conflict` where it holds none or is no kernel's: those are not taken back for rest.
+        """
+        table = tables.leases
+        with self._store.write() as transaction:
+            connection = transaction.connection
+            row = find(connection, lease_id)
+            if row["kind"] != HolderKind.KERNEL.value or row["state"] != HELD:
+                raise Conflict(
+                    f"lease {lease_id} cannot be kept: it is {row['state']}, and of the kind {row['kind']}",
+                    hint="only devices that a kernel has are taken back because they rest",
+                )
+            kept = self._clock.now() + timedelta(seconds=seconds)
+            connection.execute(
+                update(table).where(table.c.id == row["id"], table.c.state == HELD).values(kept_until=kept)
+            )
+            transaction.emit("gpus", str(row["id"]))
+            row = find(connection, lease_id)
+        return self._reclaim.shown(to_lease(row))
 
     def settle(self, found: Sequence[GPU] | None = None) -> None:
         """End the leases of this host whose owner is gone or whose time is up, and give out what is free.

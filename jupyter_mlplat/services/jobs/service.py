@@ -263,7 +263,7 @@ class JobsService:
             cells=cells_of(connection, row),
             attempts=attempts_of(connection, row),
             notices=notices_of(connection, "jobs", row["id"]),
-            lease=of_jobs(connection, [row["id"]] if row["gpus"] else []).get(row["id"]),
+            lease=of_jobs(connection, [row["id"]] if row["gpus"] else [], self._clock.now()).get(row["id"]),
         )
 
     def _line(self, connection: Connection, rows: Sequence[RowMapping]) -> dict[int, Place]:

@@ -4,7 +4,10 @@ import { ReactWidget } from '@jupyterlab/apputils';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
+import type { GPUs, Lease } from '../../types';
+import { useNow } from '../../widgets/time';
 import type { IPanelContext } from '../context';
+import { restWords } from './rest';
 import { leaseOf, placeAndTime } from './words';
 
 export class GPUBadge extends ReactWidget {
@@ -25,35 +28,39 @@ export class GPUBadge extends ReactWidget {
   }
 
   protected render(): JSX.Element | null {
-    const { model, trans, commands } = this._context;
-    const gpus = model.gpus.data;
+    const gpus = this._context.model.gpus.data;
     const lease = leaseOf(gpus, this._notebook.context.localPath);
-    if (!lease) {
-      return null;
-    }
-    const held = (gpus?.devices ?? []).filter(device => lease.devices.includes(device.uuid));
-    const words = lease.state === 'queued' ? placeAndTime(lease, trans) : held.map(device => device.index).join(', ');
-    const title =
-      lease.state === 'queued'
-        ? trans.__('The kernel of this notebook waits for a GPU: %1', words)
-        : trans.__('The kernel of this notebook has %1', held.map(device => `${device.name} (${device.index})`).join(', '));
-    return (
-      <button
-        type="button"
-        className="jp-mlplat-badge"
-        data-tone={lease.state === 'queued' ? 'quiet' : 'brand'}
-        title={title}
-        aria-label={title}
-        onClick={() => {
-          void commands.execute(CommandIDs.openPanel, { section: 'gpus' });
-        }}
-      >
-        {trans.__('GPU %1', words)}
-      </button>
-    );
+    return gpus === null || !lease ? null : <Badge context={this._context} gpus={gpus} lease={lease} />;
   }
 
   private _renew(): void {
     this.update();
   }
+}
+
+function Badge(props: { readonly context: IPanelContext; readonly gpus: GPUs; readonly lease: Lease }): JSX.Element {
+  const { gpus, lease } = props;
+  const { trans, commands } = props.context;
+  const held = gpus.devices.filter(device => lease.devices.includes(device.uuid));
+  const words = lease.state === 'queued' ? placeAndTime(lease, trans) : held.map(device => device.index).join(', ');
+  const rest = restWords(lease, trans, useNow());
+  const title =
+    lease.state === 'queued'
+      ? trans.__('The kernel of this notebook waits for a GPU: %1', words)
+      : trans.__('The kernel of this notebook has %1', held.map(device => `${device.name} (${device.index})`).join(', '));
+  const whole = [title, rest].filter(Boolean).join('; ');
+  return (
+    <button
+      type="button"
+      className="jp-mlplat-badge"
+      data-tone={lease.state === 'queued' ? 'quiet' : lease.asked_at === null ? 'brand' : 'warn'}
+      title={whole}
+      aria-label={whole}
+      onClick={() => {
+        void commands.execute(CommandIDs.openPanel, { section: 'gpus' });
+      }}
+    >
+      {[trans.__('GPU %1', words), rest].filter(Boolean).join(' · ')}
+    </button>
+  );
 }

@@ -15,6 +15,8 @@ export interface IAsked {
   readonly gpu_type: string | null;
   readonly count: number;
   readonly memory: number | null;
+  /** Seconds of rest after which its user is asked; 0 is never, null what is configured. */
+  readonly idle_limit: number | null;
 }
 
 /** The body of the dialog; `asked` is what stands in it. */
@@ -52,7 +54,7 @@ export class GPUForm extends ReactWidget {
     );
   }
 
-  private _asked: IAsked = { gpu_type: null, count: 1, memory: null };
+  private _asked: IAsked = { gpu_type: null, count: 1, memory: null, idle_limit: null };
   private _wrong: string | null = null;
 }
 
@@ -122,6 +124,23 @@ function Fields(props: IFieldsProps): JSX.Element {
             }}
           />
           <span className="jp-mlplat-range">{trans.__('at most %1', bytes(largest))}</span>
+        </div>
+      </div>
+      <div className="jp-mlplat-field">
+        <label htmlFor="jp-mlplat-gpu-idle">{trans.__('Idle minutes until you are asked')}</label>
+        <div className="jp-mlplat-fieldControl">
+          <input
+            id="jp-mlplat-gpu-idle"
+            type="number"
+            min={0}
+            step="any"
+            placeholder={trans.__('as usual')}
+            onChange={event => {
+              const { value } = event.target;
+              change({ ...asked, idle_limit: value === '' ? null : Math.max(0, Number(value)) * 60 });
+            }}
+          />
+          <span className="jp-mlplat-range">{trans.__('0: never')}</span>
         </div>
       </div>
       <p className="jp-mlplat-hint" aria-live="polite">

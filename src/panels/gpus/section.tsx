@@ -10,6 +10,7 @@ import { CommandButton, type IPanelContext, Link, Show } from '../context';
 import { shortId } from '../jobs/words';
 import { Section } from '../section';
 import { isFree } from './fitting';
+import { Rest } from './rest';
 import { asked, holder, holders, placeAndTime } from './words';
 
 export class GPUsSection extends Section {
@@ -110,6 +111,14 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         <span className="jp-mlplat-word" data-tone={isFree(device) ? 'success' : device.note ? 'warn' : 'brand'}>
           {holders(device, trans)}
         </span>
+        {device.lease?.asked_at && (
+          <CommandButton
+            command={CommandIDs.keepLease}
+            args={{ id: device.lease.id }}
+            label={trans.__('Keep device %1 for 30 minutes', device.index)}
+            iconOnly
+          />
+        )}
         {device.lease && <EndButton lease={device.lease} label={trans.__('Give device %1 back', device.index)} />}
       </div>
       <div
@@ -130,6 +139,10 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         {device.lease && <JobLink lease={device.lease} />}
         {device.lease?.wanted_by && <span>{trans.__('being taken back')}</span>}
       </div>
+      {device.lease && <Rest lease={device.lease} named={false} />}
+      {device.shares.map(lease => (
+        <Rest key={lease.id} lease={lease} named />
+      ))}
     </li>
   );
 }

@@ -1,5 +1,6 @@
 /** GPUs and leases in words, and which of them belong to a notebook. */
 
+import type { ServiceManager } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { GPU, GPUs, Job, Lease } from '../../types';
 import { bytes, ordinal, until } from '../../widgets/format';
@@ -81,6 +82,23 @@ export function leasesOf(gpus: GPUs | null): Lease[] {
 /** The lease of the kernel of a notebook; the server names notebooks by whole paths. */
 export function leaseOf(gpus: GPUs | null, path: string): Lease | undefined {
   return leasesOf(gpus).find(lease => lease.kind === 'kernel' && (lease.notebook ?? '').endsWith(`/${path}`));
+}
+
+/** True where a kernel of this server has the devices: it ends with the lease. */
+export function holdsKernelOf({ contents, sessions }: ServiceManager.IManager, lease: Lease): boolean {
+  const paths = [...sessions.running()].filter(each => each.kernel !== null).map(each => contents.localPath(each.path));
+  return lease.kind === 'kernel' && paths.some(path => (lease.notebook ?? '').endsWith(`/${path}`));
+}
+
+/** "1 × A100-80G (12.0 GiB in use)"; what a share holds of its device nobody knows. */
+export function heldWords(lease: Lease, gpus: GPUs | null, trans: TranslationBundle): string {
+  const held = (gpus?.devices ?? []).filter(device => lease.devices.includes(device.uuid));
+  const names = new Set(held.map(device => device.name));
+  const words = names.size === 1 ? asked({ ...lease, gpu_type: [...names][0] }, trans) : asked(lease, trans);
+  if (lease.shared) {
+    return trans.__('a share of %1', words);
+  }
+  return trans.__('%1 (%2 in use)', words, bytes(held.reduce((sum, device) => sum + device.memory_used_bytes, 0)));
 }
 
 /** A job's lease as it is now: others that come and go move it in the queue without an event of the job. */
