@@ -58,16 +58,20 @@ class Cluster:
 
     def until(self, key: str, *kinds: str) -> Report:
         """The first report of `key` that is one of `kinds`, acknowledging it meanwhile."""
+        return self.until_any({key}, *kinds)
+
+    def until_any(self, keys: set[str], *kinds: str) -> Report:
+        """The same of several attempts."""
         deadline = time.monotonic() + 90
         while time.monotonic() < deadline:
             try:
                 report = self.inbox.get(timeout=2)
             except queue.Empty:
-                self.backend.acknowledge([key])
+                self.backend.acknowledge(keys)
                 continue
-            if report.key == key and report.kind in kinds:
+            if report.key in keys and report.kind in kinds:
                 return report
-        pytest.fail(f"no {kinds} of {key}")
+        pytest.fail(f"no {kinds} of {keys}")
 
 
 @pytest.fixture(scope="module")
@@ -162,8 +166,8 @@ def test_attempts_have_the_devices_of_their_worker_each_its_own(cluster: Cluster
     first, second = (replace(cluster.attempt(wait), gpus=1) for _ in range(2))
     cluster.backend.submit(first)
     cluster.backend.submit(second)
-    for one in (first, second):
-        assert cluster.until(one.key, "ended").data["state"] == "succeeded"
+    for _ in range(2):
+        assert cluster.until_any({first.key, second.key}, "ended").data["state"] == "succeeded"
     assert sorted((Path(one.folder) / LOG).read_text().strip() for one in (first, second)) == ["GPU-a", "GPU-b"]
     both = replace(cluster.attempt("import os\nprint(os.environ['CUDA_VISIBLE_DEVICES'])"), gpus=2)
     cluster.backend.submit(both)

@@ -113,9 +113,11 @@ def of_jobs(connection: Connection, numbers: Sequence[int], now: datetime | None
 
     With `now` those that wait have their expected start.
     """
+    if not numbers:
+        return {}
     table = tables.leases
     last = select(func.max(table.c.id)).where(table.c.job_id.in_(numbers)).group_by(table.c.job_id)
-    rows = connection.execute(select(table).where(table.c.id.in_(last))).mappings().all() if numbers else []
+    rows = connection.execute(select(table).where(table.c.id.in_(last))).mappings().all()
     found = {}
     for row in rows:
         place = place_of(connection, row) if row["state"] == WAITING else None
