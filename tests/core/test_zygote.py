@@ -138,6 +138,9 @@ class Notebook:
         reply = self.client.execute_interactive(
             code, timeout=WITHIN, output_hook=output, stdin_hook=lambda _: self.client.input(answer)
         )["content"]
+        if reply["status"] == "aborted":
+            # It came while the kernel still dropped what stood behind a cell that failed.
+            return self.run(code, answer=answer)
         if reply["status"] != "ok":
             raise RuntimeError(f"{reply['ename']}: {reply['evalue']}")
         return "".join(text)
