@@ -84,6 +84,11 @@ class Home:
         return self.root / "features"
 
     @property
+    def kernels(self) -> Path:
+        """One folder per notebook: what its kernel held in memory when it was shut down."""
+        return self.root / "kernels"
+
+    @property
     def log(self) -> Path:
         return self.root / "log"
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
 from .api import platform
-from .attempts import RESULTS_VARIABLE
 from .commands import GRAMMAR, SHOWN
 from .commands.blocks import Block, to_html, to_text
 from .commands.grammar import Call, Command, argument
 from .commands.values import plain
 from .errors import Invalid, MLPlatError
 from .notebook_progress import NotebookReporter
+from .notebook_state import OWN
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -37,12 +37,6 @@ CELL_RUN = Command(
         argument("--name", metavar="N", help="the run's name"),
         argument("--experiment", metavar="E", help="the experiment; the active one by default"),
     ),
-)  # fmt: skip
-
-
-CHECKPOINT = Command(
-    "", "checkpoint", "a retry of the job goes on behind this cell", lambda call: None, lambda value: [],
-    (argument("names", nargs="*", metavar="NAME", help="the variables to save; all of them by default"),),
 )  # fmt: skip
 
 
@@ -131,11 +125,12 @@ class MLPlatMagics(Magics):  # type: ignore[misc]
             raise readable(error) from None
 
     def _line(self, words: list[str]) -> Any:
-        if words[:1] == [CHECKPOINT.verb]:
-            wish = GRAMMAR.parse_command(CHECKPOINT, list(words[1:]), program="%mlplat checkpoint")
-            if not isinstance(wish, str):
-                return self._checkpoint([name for word in wish[1].names for name in word.split(",") if name])
-            print(wish.rstrip("\n"))  # noqa: T201 - a help text is what was asked for
+        if words[:1] and words[0] in OWN:
+            command, run = OWN[words[0]]
+            wish = GRAMMAR.parse_command(command, list(words[1:]), program=f"%mlplat {words[0]}")
+            said = wish if isinstance(wish, str) else run(self.shell, platform(), wish[1])
+            if said:
+                print(said.rstrip("\n"))  # noqa: T201 - it is for the notebook
             return None
         parsed = GRAMMAR.parse(words)
         if isinstance(parsed, str):
@@ -152,14 +147,6 @@ class MLPlatMagics(Magics):  # type: ignore[misc]
         if args.json:
             return plain(value)
         return presented(value, command.show)
-
-    def _checkpoint(self, names: list[str]) -> None:
-        """`%mlplat checkpoint df model`: the runner saves the variables once the cell has ended."""
-        for name in names:
-            if name not in self.shell.user_ns:
-                raise Invalid(f"there is no variable {name}", hint="name variables that the notebook has set")
-        if RESULTS_VARIABLE not in os.environ:
-            print("a checkpoint is kept when the notebook runs as a job")  # noqa: T201 - it is for the notebook
 
 
 def presented(value: Any, show: Callable[[Any], list[Block]]) -> Any:
@@ -241,12 +228,13 @@ def complete(shell: Any, event: Any) -> list[str]:
     words = before.split()
     unfinished = words.pop() if words and not before[-1:].isspace() else ""
     if not words:
-        found = [*GRAMMAR.nouns, *GRAMMAR.verbs(""), CHECKPOINT.verb]
+        found = [*GRAMMAR.nouns, *GRAMMAR.verbs(""), *OWN]
     elif len(words) == 1 and words[0] in GRAMMAR.nouns:
         found = GRAMMAR.verbs(words[0])
     else:
-        noun, verb = ("", words[0]) if ("", words[0]) in GRAMMAR.commands else (words[0], words[1])
-        command = GRAMMAR.commands.get((noun, verb))
+        alone = words[0] in OWN or ("", words[0]) in GRAMMAR.commands
+        noun, verb = ("", words[0]) if alone else (words[0], words[1])
+        command = OWN[verb][0] if not noun and verb in OWN else GRAMMAR.commands.get((noun, verb))
         if command is None or not unfinished.startswith("-"):
             from IPython.core.error import TryNext
 

@@ -294,7 +294,7 @@ class Platform(LoggingConfigurable):
     def deployments(self) -> DeploymentsService:
         from .services.deployments import DeploymentsService
 
-        return DeploymentsService(self.store, self.home, self.clock, self.runs, self.wake_engine)
+        return DeploymentsService(self.store, self.home, self.clock, self.runs, self.wake_engine, self.gpus)
 
     @cached_property
     def features(self) -> FeaturesService:

@@ -6,7 +6,7 @@ Everything here is called by the engine's process unless it says otherwise. An i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol, runtime_checkable
@@ -111,7 +111,7 @@ class Endpoint:
     """What a serving target starts: a model version behind an address.
 
     `token_sha256` is the hash of the bearer token: the token itself never reaches the process that
-    runs the model's code.
+    runs the model's code. `environment` is added to the process's: what shows it its devices.
     """
 
     name: str
@@ -122,6 +122,7 @@ class Endpoint:
     token_sha256: str
     tracking_uri: str
     port: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

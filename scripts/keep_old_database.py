@@ -150,6 +150,9 @@ def fill(store: Store) -> None:
                 url="http://127.0.0.1:40001",
                 token_file="/data/mlplat/run/endpoints/digits/token",
                 folder="/data/mlplat/run/endpoints/digits",
+                gpus=1,
+                gpu_type="A100",
+                gpu_memory=32 * 2**30,
                 created_at=at(10),
                 updated_at=at(11),
             )
@@ -179,14 +182,24 @@ def fill(store: Store) -> None:
              "notebook": "/data/notebooks/träin's.ipynb", "interruptible": True, "wanted_by": 3, "price": 2.5,
              "idle_limit": 600.0, "idle_since": at(20), "idle_seconds": 60.0, "seen_at": at(30), "kept_until": at(50)},
             {"state": "expired", "devices": ["GPU-1"], "granted_at": at(5), "ended_at": at(6), "reason": "owner_gone"},
+            {"state": "granted", "devices": ["GPU-4"], "kind": "deployment", "label": "digits", "deployment": "digits",
+             "granted_at": at(10)},
         ):  # fmt: skip
             transaction.connection.execute(insert(tables.leases).values(**asked, **lease))
-        for number, held in enumerate(({"lease_id": 1}, {"shared": 20 * 2**30}, {"lease_id": 4}), 1):
+        for number, held in enumerate(({"lease_id": 1}, {"shared": 20 * 2**30}, {"lease_id": 4}, {"lease_id": 6}), 1):
             transaction.connection.execute(
                 insert(tables.devices).values(
                     uuid=f"GPU-{number}", host="gpu-host", name="NVIDIA A100-SXM4-80GB", memory=85899345920, **held
                 )
             )
+        for number, whose in enumerate(("@course", "ben"), 1):
+            transaction.connection.execute(
+                insert(tables.reservations).values(
+                    owner="ana", whose=whose, users=["ana", "ben"][-number:], host="gpu-host", label="träining",
+                    devices=[f"GPU-{number}"], starts_at=at(600), ends_at=at(720), created_at=at(30),
+                    cancelled_at=at(40) if number == 2 else None, idempotency_key=f"ana:{number}",
+                )
+            )  # fmt: skip
         transaction.connection.execute(
             insert(tables.engine).values(
                 id=1, holder="0f" * 16, host="host:boot", pid=4242, pid_started=1.5, since=at(1), expires=at(2)

@@ -9,10 +9,12 @@ import type {
   Deployment,
   DeploymentSpec,
   DriftReport,
+  EndedKernel,
   Experiment,
   FeatureView,
   FireTime,
   GPUs,
+  GPUUsage,
   Job,
   JobChanges,
   JobLog,
@@ -25,6 +27,8 @@ import type {
   Page,
   Pipeline,
   RegisteredModel,
+  Reservation,
+  ReservationRequest,
   RetryRequest,
   Run,
   RunDetail,
@@ -41,6 +45,9 @@ export { ApiError } from './http';
 
 /** Version of the HTTP interface that this front end speaks; `GET /status` tells the server's. */
 export const API_VERSION = 1;
+
+/** Milliseconds that a kernel may take to be saved and shut down. */
+const RELEASE_TIMEOUT = 120_000;
 
 /** The JSON Schema document of a notebook's parameters cell. */
 export interface ParametersSchema extends JSONObject {
@@ -208,13 +215,20 @@ export class Api {
 
   readonly gpus = {
     list: (signal?: AbortSignal): Promise<GPUs> => this._http.json(['gpus'], { signal }),
+    usage: (signal?: AbortSignal): Promise<GPUUsage> => this._http.json(['gpus', 'usage'], { signal }),
     leases: (signal?: AbortSignal): Promise<Page<Lease>> => this._http.json(['leases'], { query: { limit: 50 }, signal }),
     lease: (id: string, signal?: AbortSignal): Promise<Lease> => this._http.json(['leases', id], { signal }),
     acquire: (request: Partial<LeaseRequest>, idempotencyKey: string): Promise<Lease> =>
       this._http.json(['leases'], { method: 'POST', body: request, headers: { 'Idempotency-Key': idempotencyKey } }),
     keep: (id: string, seconds: number): Promise<Lease> =>
       this._http.json(['leases', id, 'keep'], { method: 'POST', body: { seconds } satisfies KeepRequest }),
-    release: (id: string): Promise<Lease> => this._http.json(['leases', id], { method: 'DELETE' })
+    /** The variables of a kernel are saved before, which may take a minute. */
+    release: (id: string): Promise<Lease> => this._http.json(['leases', id], { method: 'DELETE', timeout: RELEASE_TIMEOUT }),
+    /** What was saved of the kernel that ended with a lease. */
+    kernel: (id: string): Promise<EndedKernel> => this._http.json(['leases', id, 'kernel'], {}),
+    reserve: (request: Partial<ReservationRequest>, idempotencyKey: string): Promise<Reservation> =>
+      this._http.json(['reservations'], { method: 'POST', body: request, headers: { 'Idempotency-Key': idempotencyKey } }),
+    cancelReservation: (id: string): Promise<Reservation> => this._http.json(['reservations', id], { method: 'DELETE' })
   };
 }
 

@@ -21,6 +21,7 @@ import type { IPanelContext } from './panels/context';
 import { DeploymentView } from './panels/deployment/view';
 import { DriftView } from './panels/drift';
 import { GPUBadge } from './panels/gpus/badge';
+import { EndNotices } from './panels/gpus/ends';
 import { RestNotices } from './panels/gpus/notices';
 import { JobView } from './panels/job/view';
 import { JobsView } from './panels/jobs/view';
@@ -179,6 +180,7 @@ const gpus: JupyterFrontEndPlugin<void> = {
     const context = contextOf(app, model, translator);
     toolbars?.addFactory<NotebookPanel>('Notebook', 'gpu', notebook => new GPUBadge(context, notebook));
     new RestNotices(context, app.serviceManager);
+    new EndNotices(context, app.serviceManager);
     let added = false;
     model.gpus.changed.connect(() => {
       app.commands.notifyCommandChanged(CommandIDs.newGPUNotebook);

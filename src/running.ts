@@ -179,9 +179,9 @@ export class RunningManager implements IRunningSessions.IManager {
     return (this._context.model.deployments.data?.items ?? []).filter(each => each.state !== 'stopped');
   }
 
-  /** Those of jobs end with the job, which is listed itself. */
+  /** Those of jobs and deployments end with these, which are listed themselves. */
   private get _leases(): Lease[] {
-    return leasesOf(this._context.model.gpus.data).filter(lease => lease.job_id === null);
+    return leasesOf(this._context.model.gpus.data).filter(lease => lease.job_id === null && lease.deployment === null);
   }
 
   private readonly _runningChanged = new Signal<this, void>(this);

@@ -67,5 +67,7 @@ export const CommandIDs = {
   checkDrift: 'mlplat:check-drift',
   newGPUNotebook: 'mlplat:new-gpu-notebook',
   keepLease: 'mlplat:keep-lease',
-  releaseLease: 'mlplat:release-lease'
+  releaseLease: 'mlplat:release-lease',
+  reserveGPUs: 'mlplat:reserve-gpus',
+  cancelReservation: 'mlplat:cancel-reservation'
 } as const;

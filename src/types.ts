@@ -21,6 +21,14 @@ export const ENDED_DEPLOYMENT_STATES: ReadonlySet<DeploymentState> = new Set<Dep
 
 /** What somebody asks for when they deploy a model. */
 export interface DeploymentSpec {
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus?: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type?: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory?: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared?: boolean;
   readonly name: string;
   /** models:/name/version or models:/name@alias */
   readonly model: string;
@@ -51,6 +59,12 @@ export interface Deployment {
   readonly example: Readonly<Record<string, JSONValue>> | null;
   readonly message: string | null;
   readonly restarts: number;
+  readonly gpus: number;
+  readonly gpu_type: string | null;
+  readonly gpu_memory: number | null;
+  readonly gpu_shared: boolean;
+  /** its claim on GPUs, held or waited for; null while it has none */
+  readonly lease: Lease | null;
   readonly created_at: string;
   readonly updated_at: string;
 }
@@ -162,6 +176,18 @@ export interface FeatureRows {
   readonly rows: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
 }
 
+/** The devices that something waits for before it starts. */
+export interface GPUOptions {
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared: boolean;
+}
+
 /** Where a claim on GPUs stands. */
 export type LeaseState =
   | 'queued'
@@ -179,13 +205,25 @@ export type HolderKind =
   | 'job'
   | 'deployment';
 
+/** Which devices of one host somebody asks for. */
+export interface DeviceRequest {
+  /** devices */
+  readonly count: number;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; of a share, its size */
+  readonly memory: number | null;
+  /** only these, by UUID */
+  readonly devices: ReadonlyArray<string> | null;
+}
+
 /** What somebody asks for when they want GPUs of one host. */
 export interface LeaseRequest {
   /** devices */
   readonly count: number;
   /** a part of the model's name: A100 */
   readonly gpu_type: string | null;
-  /** bytes that each device has at least; with shared, the share of each */
+  /** bytes that each device has at least; of a share, its size */
   readonly memory: number | null;
   /** only these, by UUID */
   readonly devices: ReadonlyArray<string> | null;
@@ -222,7 +260,7 @@ export interface Lease {
   readonly position: number | null;
   /** what came before it in the queue last */
   readonly cause: string | null;
-  /** what it waits for beside its turn: a quota or a budget */
+  /** what it waits for beside its turn: a quota, a budget, a reservation */
   readonly held_up: string | null;
   /** an estimate, from how long such claims were held */
   readonly expected_start: string | null;
@@ -231,6 +269,7 @@ export interface Lease {
   readonly label: string;
   readonly notebook: string | null;
   readonly job_id: string | null;
+  readonly deployment: string | null;
   readonly pid: number | null;
   readonly count: number;
   readonly gpu_type: string | null;
@@ -244,7 +283,7 @@ export interface Lease {
   readonly wanted_by: string | null;
   readonly requested_at: string;
   readonly granted_at: string | null;
-  /** it is taken back then */
+  /** it is taken back then: its time is up, or others have reserved the devices */
   readonly ends_at: string | null;
   readonly ended_at: string | null;
   /** why it ended: released, cancelled, owner_gone, time_up, preempted, idle */
@@ -261,6 +300,54 @@ export interface Lease {
   readonly asked_at: string | null;
   /** its kernel is shut down then, unless somebody keeps or uses it */
   readonly reclaim_at: string | null;
+}
+
+/** Where a reservation stands. Time moves it; nothing but `cancelled` is written down. */
+export type ReservationState =
+  | 'upcoming'
+  | 'open'
+  | 'ended'
+  | 'cancelled';
+
+/** Which devices shall be kept for whom, and when. */
+export interface ReservationRequest {
+  /** devices */
+  readonly count: number;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; of a share, its size */
+  readonly memory: number | null;
+  /** only these, by UUID */
+  readonly devices: ReadonlyArray<string> | null;
+  /** now */
+  readonly starts_at: string | null;
+  readonly ends_at: string;
+  /** a user, or @ and a group; you */
+  readonly whose: string | null;
+  /** how lists show what it is for */
+  readonly label: string | null;
+}
+
+/** Devices that are kept for somebody for a while. */
+export interface Reservation {
+  readonly id: string;
+  readonly state: ReservationState;
+  /** who made it */
+  readonly owner: string;
+  /** a user, or @ and a group */
+  readonly whose: string;
+  /** who may have the devices: the group as it was then */
+  readonly users: ReadonlyArray<string>;
+  readonly host: string;
+  /** UUIDs */
+  readonly devices: ReadonlyArray<string>;
+  readonly label: string;
+  readonly starts_at: string;
+  readonly ends_at: string;
+  readonly created_at: string;
+  readonly cancelled_at: string | null;
+  /** claims of others, by id, that may go on after its begin */
+  readonly in_the_way: ReadonlyArray<string>;
 }
 
 /** A device as its driver reports it. */
@@ -307,6 +394,8 @@ export interface GPUs {
   readonly message: string | null;
   readonly devices: ReadonlyArray<GPU>;
   readonly queue: ReadonlyArray<Lease>;
+  /** open and upcoming ones */
+  readonly reservations: ReadonlyArray<Reservation>;
   /** budgets that are (nearly) spent; a wrong price file */
   readonly warnings: ReadonlyArray<string>;
 }
@@ -421,6 +510,14 @@ export interface Cell {
 
 /** How a job is run; a notebook's `metadata.mlplat` may hold any of these, and what is asked for wins. */
 export interface JobOptions {
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared: boolean;
   /** higher runs first */
   readonly priority: number;
   /** seconds that one attempt may take */
@@ -437,14 +534,6 @@ export interface JobOptions {
   readonly retry_delay: number;
   /** bytes that all of its processes may have together */
   readonly memory: number | null;
-  /** devices that each attempt waits for and has to itself; 1 where it says which */
-  readonly gpus: number | null;
-  /** a part of the model's name: A100 */
-  readonly gpu_type: string | null;
-  /** bytes that each device has at least; with gpu_shared, the share of each */
-  readonly gpu_memory: number | null;
-  /** a share of each device, not the whole of it */
-  readonly gpu_shared: boolean;
   /** its devices can be taken back for others; it then goes on from its last checkpoint */
   readonly interruptible: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
@@ -456,6 +545,14 @@ export interface JobOptions {
 
 /** What somebody asks for when they run a notebook as a job. */
 export interface JobSpec {
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus?: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type?: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory?: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared?: boolean;
   /** higher runs first */
   readonly priority?: number;
   /** seconds that one attempt may take */
@@ -472,14 +569,6 @@ export interface JobSpec {
   readonly retry_delay?: number;
   /** bytes that all of its processes may have together */
   readonly memory?: number | null;
-  /** devices that each attempt waits for and has to itself; 1 where it says which */
-  readonly gpus?: number | null;
-  /** a part of the model's name: A100 */
-  readonly gpu_type?: string | null;
-  /** bytes that each device has at least; with gpu_shared, the share of each */
-  readonly gpu_memory?: number | null;
-  /** a share of each device, not the whole of it */
-  readonly gpu_shared?: boolean;
   /** its devices can be taken back for others; it then goes on from its last checkpoint */
   readonly interruptible?: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
@@ -652,6 +741,44 @@ export interface JobLog {
   readonly ended: boolean;
 }
 
+/** What a notebook's kernel held in memory when it was shut down, as its manifest in the data directory says. */
+export interface SavedKernel {
+  /** its real path */
+  readonly notebook: string;
+  readonly saved_at: string;
+  /** the name of the folder with the values */
+  readonly folder: string;
+  /** version, as 3.12 */
+  readonly python: string;
+  /** variables that are saved */
+  readonly names: ReadonlyArray<string>;
+  /** variables that are not, and why */
+  readonly skipped: Readonly<Record<string, string>>;
+  /** names that are modules, and which */
+  readonly modules: Readonly<Record<string, string>>;
+  readonly bytes: number;
+  /** of the values' file */
+  readonly sha256: string;
+  /** its working directory */
+  readonly cwd: string;
+  /** its sys.path */
+  readonly path: ReadonlyArray<string>;
+}
+
+/** A kernel of this server that was shut down because its devices were taken back, and what was saved of it. */
+export interface EndedKernel {
+  readonly lease: string;
+  /** its path; null where it belonged to none */
+  readonly notebook: string | null;
+  /** variables that %mlplat restore brings back */
+  readonly names: ReadonlyArray<string>;
+  /** variables that could not be saved, and why */
+  readonly skipped: Readonly<Record<string, string>>;
+  readonly bytes: number;
+  /** why nothing was saved */
+  readonly message: string | null;
+}
+
 /** What somebody wants to be told of; `recovery` is the first success after a failure. */
 export type NoticeEvent =
   | 'failure'
@@ -703,6 +830,14 @@ export type RunIf =
  * `{"from": "parameters.KEY"}` it is the pipeline's own. `{"value": X}` is X itself, whatever it looks like.
  */
 export interface PipelineNode {
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared: boolean;
   /** higher runs first */
   readonly priority: number;
   /** seconds that one attempt may take */
@@ -719,14 +854,6 @@ export interface PipelineNode {
   readonly retry_delay: number;
   /** bytes that all of its processes may have together */
   readonly memory: number | null;
-  /** devices that each attempt waits for and has to itself; 1 where it says which */
-  readonly gpus: number | null;
-  /** a part of the model's name: A100 */
-  readonly gpu_type: string | null;
-  /** bytes that each device has at least; with gpu_shared, the share of each */
-  readonly gpu_memory: number | null;
-  /** a share of each device, not the whole of it */
-  readonly gpu_shared: boolean;
   /** its devices can be taken back for others; it then goes on from its last checkpoint */
   readonly interruptible: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
@@ -954,6 +1081,14 @@ export interface ScheduleSpec {
   readonly catch_up_limit?: number;
   /** seconds after which an instant is missed */
   readonly max_lateness?: number | null;
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus?: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type?: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory?: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared?: boolean;
   /** higher runs first */
   readonly priority?: number;
   /** seconds that one attempt may take */
@@ -970,14 +1105,6 @@ export interface ScheduleSpec {
   readonly retry_delay?: number;
   /** bytes that all of its processes may have together */
   readonly memory?: number | null;
-  /** devices that each attempt waits for and has to itself; 1 where it says which */
-  readonly gpus?: number | null;
-  /** a part of the model's name: A100 */
-  readonly gpu_type?: string | null;
-  /** bytes that each device has at least; with gpu_shared, the share of each */
-  readonly gpu_memory?: number | null;
-  /** a share of each device, not the whole of it */
-  readonly gpu_shared?: boolean;
   /** its devices can be taken back for others; it then goes on from its last checkpoint */
   readonly interruptible?: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
@@ -1011,6 +1138,14 @@ export interface ScheduleChange {
   readonly catch_up_limit: number;
   /** seconds after which an instant is missed */
   readonly max_lateness: number | null;
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared: boolean;
   /** higher runs first */
   readonly priority: number;
   /** seconds that one attempt may take */
@@ -1027,14 +1162,6 @@ export interface ScheduleChange {
   readonly retry_delay: number;
   /** bytes that all of its processes may have together */
   readonly memory: number | null;
-  /** devices that each attempt waits for and has to itself; 1 where it says which */
-  readonly gpus: number | null;
-  /** a part of the model's name: A100 */
-  readonly gpu_type: string | null;
-  /** bytes that each device has at least; with gpu_shared, the share of each */
-  readonly gpu_memory: number | null;
-  /** a share of each device, not the whole of it */
-  readonly gpu_shared: boolean;
   /** its devices can be taken back for others; it then goes on from its last checkpoint */
   readonly interruptible: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */
@@ -1108,6 +1235,14 @@ export interface Span {
 
 /** A notebook, and the points of a space of its parameters at which it runs. */
 export interface SweepSpec {
+  /** devices that it waits for and has to itself; 1 where it says which */
+  readonly gpus?: number | null;
+  /** a part of the model's name: A100 */
+  readonly gpu_type?: string | null;
+  /** bytes that each device has at least; with gpu_shared, the share of each */
+  readonly gpu_memory?: number | null;
+  /** a share of each device, not the whole of it */
+  readonly gpu_shared?: boolean;
   /** higher runs first */
   readonly priority?: number;
   /** seconds that one attempt may take */
@@ -1124,14 +1259,6 @@ export interface SweepSpec {
   readonly retry_delay?: number;
   /** bytes that all of its processes may have together */
   readonly memory?: number | null;
-  /** devices that each attempt waits for and has to itself; 1 where it says which */
-  readonly gpus?: number | null;
-  /** a part of the model's name: A100 */
-  readonly gpu_type?: string | null;
-  /** bytes that each device has at least; with gpu_shared, the share of each */
-  readonly gpu_memory?: number | null;
-  /** a share of each device, not the whole of it */
-  readonly gpu_shared?: boolean;
   /** its devices can be taken back for others; it then goes on from its last checkpoint */
   readonly interruptible?: boolean;
   /** parameter -> env:VARIABLE or file:PATH on the host that runs it */

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 class Deployments:
     """Models behind an address."""
 
-    def create(self, name: str, *, model: str, wait: bool = True, timeout: float = 120.0) -> Deployment:
-        """Serve `model` (`models:/name/version` or `models:/name@alias`); with `wait` return when it answers."""
+    def create(self, name: str, *, model: str, wait: bool = True, timeout: float = 120.0, **options: Any) -> Deployment:
+        """Serve `model` (`models:/name/version` or `models:/name@alias`); with `wait` return when it answers.
+
+        `options` are the GPUs that it waits for: `gpus`, `gpu_type`, `gpu_memory` (bytes, or like `16G`), `gpu_shared`.
+        Raises `Invalid`, `Conflict` or `Unavailable` for GPUs that it could never have.
+        """
         from ..models import DeploymentSpec
 
         here = platform()
-        made = here.deployments.create(to_model(DeploymentSpec, name=name, model=model), owner=here.user)
+        made = here.deployments.create(to_model(DeploymentSpec, name=name, model=model, **options), owner=here.user)
         return here.deployments.wait_ready(made.name, timeout=timeout) if wait else made
 
     def list(self, *, limit: int = 50, after: str | None = None) -> Page[Deployment]:

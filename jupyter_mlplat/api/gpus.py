@@ -12,7 +12,7 @@ from .current import platform
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..models import GPUs, GPUUsage, Lease, Page
+    from ..models import GPUs, GPUUsage, Lease, Page, Reservation
 
 
 class GPUDevices:
@@ -62,6 +62,24 @@ class GPUDevices:
     def release(self, lease_id: str) -> Lease:
         """Give devices back, or leave the queue. Raises `NotFound`."""
         return platform().gpus.release(lease_id)
+
+    def reserve(self, **asked: Any) -> Reservation:
+        """Keep devices for a user or a group for a while, by the fields of `ReservationRequest`.
+
+        Times have a zone. Raises `Unavailable`, `Invalid`, `Conflict`.
+        """
+        from ..models import ReservationRequest
+
+        here = platform()
+        return here.gpus.reservations.make(to_model(ReservationRequest, **asked), owner=here.user)
+
+    def reservations(self, *, limit: int = 50, after: str | None = None) -> Page[Reservation]:
+        """One page of the reservations that are open or upcoming."""
+        return platform().gpus.reservations.list(limit=limit, after=after)
+
+    def cancel(self, reservation_id: str) -> Reservation:
+        """Take a reservation back. Raises `NotFound`."""
+        return platform().gpus.reservations.cancel(reservation_id)
 
 
 gpus = GPUDevices()

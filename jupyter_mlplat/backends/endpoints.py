@@ -81,7 +81,9 @@ class LocalTarget:
             _write(folder / "config.json", json.dumps(config, indent=1).encode())
             module = "jupyter_mlplat.serving.fetch" if fetch else "jupyter_mlplat.serving"
             command = [sys.executable, "-P", "-m", module, "--config", str(folder / "config.json")]
-            environment = {**serving_environment(os.environ, endpoint.tracking_uri), MARK: str(folder)}
+            environment = {
+                **serving_environment(os.environ, endpoint.tracking_uri), **endpoint.environment, MARK: str(folder),
+            }  # fmt: skip
             if fetch:
                 environment = fetch_environment(os.environ, environment, endpoint.tracking_uri)
             with open(os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as log:

@@ -16,6 +16,7 @@ from . import (
     models,
     pipelines,
     prune,
+    reservations,
     runs,
     schedules,
     sweeps,
@@ -49,6 +50,7 @@ GRAMMAR = Grammar(
         *features.COMMANDS,
         *drift.COMMANDS,
         *gpus.COMMANDS,
+        *reservations.COMMANDS,
         *kernels.COMMANDS,
     ],
     ABSENT,
@@ -70,6 +72,7 @@ SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
     "gpus.GPUs": gpus.show_gpus,
     "gpus.Lease": gpus.show_lease,
     "gpus.GPUUsage": gpus.show_usage,
+    "gpus.Reservation": reservations.show_reservation,
     "platform.Status": whole.show_status,
 }
 """How one thing of each model looks, by the module in `models` and the name of its class."""

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import Conflict, Invalid, Unavailable
 from .blocks import Block, Facts, State, Table, Text, Value
+from .gpu_arguments import GPU_ARGUMENTS, given
 from .grammar import Call, Command, Stopped, argument
 from .jobs import FOLLOW_S, LISTING, whole_log
 from .jobs_shown import show_log
+from .lease_words import asked_words, gpu_words
 from .values import build, existing_file, plain, read_json, read_text, seconds
 
 if TYPE_CHECKING:
@@ -27,18 +29,24 @@ def create(call: Call) -> Deployment:
     args = call.args
     if args.target in ("docker", "kubernetes"):
         raise Unavailable(f"the serving target {args.target} is not in this version", hint="use --target local")
-    spec = build(DeploymentSpec, name=args.name, model=args.model, target=args.target)
+    spec = build(DeploymentSpec, name=args.name, model=args.model, target=args.target, **given(args))
     made = call.platform.deployments.create(spec, owner=call.platform.user)
     if args.no_wait:
         return made
-    call.report.note(f"deployment {made.name} is {made.state}")
+    call.report.note(_standing(made))
     try:
-        return call.platform.deployments.wait_ready(made.name, timeout=args.timeout)
+        return call.platform.deployments.wait_ready(
+            made.name, timeout=args.timeout, on_change=lambda one: call.report.note(_standing(one))
+        )
     except KeyboardInterrupt:
         raise Stopped(
             f"stopped waiting; deployment {made.name} goes on",
             hint=f"delete it: jupyter mlplat deployments delete {made.name}",
         ) from None
+
+
+def _standing(one: Deployment) -> str:
+    return f"deployment {one.name} is {one.state}" + (f": {one.message}" if one.message else "")
 
 
 def list_deployments(call: Call) -> Page[Deployment]:
@@ -114,14 +122,21 @@ def _versions(one: Deployment) -> str:
     return ", ".join(f"{version.model}/{version.version} {version.traffic}%" for version in one.versions)
 
 
+def _gpus(one: Deployment) -> str | None:
+    """What it has, or its place in the queue."""
+    if one.lease is not None and one.lease.position is not None:
+        return f"number {one.lease.position} in the queue"
+    return asked_words(one.lease) if one.lease is not None else gpu_words(one)
+
+
 def show_deployments(page: Page[Deployment]) -> list[Block]:
     rows: list[list[Value]] = [
-        [one.name, State(one.state), one.url, _versions(one), one.restarts, one.created_at, one.owner]
+        [one.name, State(one.state), one.url, _versions(one), _gpus(one), one.restarts, one.created_at, one.owner]
         for one in page.items
     ]
     return [
         Table(
-            ["name", "state", "url", "versions", "restarts", "created", "owner"],
+            ["name", "state", "url", "versions", "GPUs", "restarts", "created", "owner"],
             rows,
             empty="No deployments yet. Make one: jupyter mlplat deployments create NAME --model models:/m/1",
             more=f"more: jupyter mlplat deployments list --after {page.next}" if page.next else None,
@@ -137,6 +152,7 @@ def show_deployment(one: Deployment) -> list[Block]:
         ("url", one.url),
         ("token file", one.token_file),
         ("versions", _versions(one)),
+        ("GPUs", gpu_words(one)),
         ("target", one.target),
         ("restarts", one.restarts or None),
         ("created", one.created_at),
@@ -170,6 +186,7 @@ COMMANDS = [
         (
             DEPLOYMENT,
             argument("--model", required=True, metavar="URI", help="models:/name/version or models:/name@alias"),
+            *GPU_ARGUMENTS,
             argument("--target", default="local", metavar="TARGET", help="where it runs: local"),
             argument("--no-wait", action="store_true", help="return before it answers"),
             argument("--timeout", type=seconds, default=120.0, metavar="TIME", help="how long to wait for it (2m)"),

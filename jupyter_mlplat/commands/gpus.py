@@ -14,7 +14,7 @@ from .lease_words import asked_words, idle_words, waiting_words
 from .values import build, count, seconds, size
 
 if TYPE_CHECKING:
-    from ..models import GPU, GPUs, GPUUsage, Lease, Page
+    from ..models import GPU, GPUs, GPUUsage, Lease, Page, Reservation
 
 GIVEN = ("gpu_type", "memory", "shared", "priority", "seconds", "label")
 
@@ -109,7 +109,16 @@ def show_gpus(gpus: GPUs) -> list[Block]:
         empty=gpus.message or "No GPU on this machine.",
     )
     waiting = [Text(f"{one.owner}: {waiting_words(one)}") for one in gpus.queue]
-    return [table, *waiting, *map(Text, gpus.warnings)]
+    kept = [Text(_reserved(one, gpus)) for one in gpus.reservations]
+    return [table, *waiting, *kept, *map(Text, gpus.warnings)]
+
+
+def _reserved(one: Reservation, gpus: GPUs) -> str:
+    indices = ", ".join(str(device.index) for device in gpus.devices if device.uuid in one.devices)
+    words = f"device {indices or 'that is gone'} reserved for {one.whose}"
+    if one.label:
+        words += f" ({one.label})"
+    return f"{words} from {one.starts_at.astimezone():%F %H:%M} to {one.ends_at.astimezone():%F %H:%M}"
 
 
 def _holders(one: GPU) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Invalid
+from .gpu_arguments import GPU_ARGUMENTS, GPU_FIELDS
 from .grammar import Call, Command, Stopped, argument
 from .interrupts import noticing_interrupts
 from .jobs_changes import show_changes
@@ -35,8 +36,8 @@ FOLLOW_S = 0.25
 JOB_ID = argument("id", metavar="ID", help="the job's id, as `jobs list` shows it")
 NOTEBOOK = argument("notebook", metavar="NB", help="path of the notebook")
 GIVEN = (
-    "name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory", "resume", "gpus",
-    "gpu_type", "gpu_memory", "gpu_shared", "interruptible",
+    "name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory", "resume",
+    "interruptible", *GPU_FIELDS,
 )  # fmt: skip
 JOB_ARGUMENTS = (
     NOTEBOOK,
@@ -50,10 +51,7 @@ JOB_ARGUMENTS = (
     argument("--retries", type=int, metavar="N", help="further attempts after one that failed (0)"),
     argument("--retry-delay", type=delay, metavar="TIME", help="before the first retry; doubles each time (30s)"),
     argument("--memory", type=size, metavar="SIZE", help="that all of its processes may have together: 16G, 500M"),
-    argument("--gpus", type=int, metavar="N", help="devices that it waits for and has to itself (0)"),
-    argument("--gpu-type", metavar="NAME", help="a part of the model's name: A100"),
-    argument("--gpu-memory", type=size, metavar="SIZE", help="that each device has at least: 16G"),
-    argument("--gpu-shared", action="store_true", default=None, help="only --gpu-memory of each, not the whole"),
+    *GPU_ARGUMENTS,
     argument(
         "--interruptible",
         action="store_true",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from .blocks import Block, Bytes, Facts, Seconds, State, Table, Text, Value, written
-from .lease_words import asked_words, waiting_words
+from .lease_words import gpu_words, waiting_words
 from .notify import notice_table, notify_words
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def show_job(job: Job) -> list[Block]:
         ("notebook", job.notebook),
         ("attempt", _attempt(job)),
         ("position", job.position),
-        ("GPUs", _gpus(job)),
+        ("GPUs", gpu_words(job)),
         ("expected", job.expected_start),
         ("retry after", job.not_before),
         ("deadline", job.deadline_at),
@@ -111,16 +111,6 @@ def show_job(job: Job) -> list[Block]:
     if job.notices:
         blocks.append(notice_table(job.notices))
     return blocks
-
-
-def _gpus(job: Job) -> str | None:
-    """What it asked for, and what it has or had; nothing where it asked for none."""
-    lease = job.lease
-    if lease is None:
-        return f"{job.gpus} × {job.gpu_type or 'GPU'}" if job.gpus else None
-    if lease.position is not None:
-        return waiting_words(lease)
-    return ": ".join(part for part in (asked_words(lease), ", ".join(lease.devices)) if part)
 
 
 def _attempt(job: Job) -> str | None:

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING
 from .blocks import Bytes, span, written
 
 if TYPE_CHECKING:
-    from ..models import Lease
+    from ..models import Deployment, Job, Lease
 
 
 def waiting_words(lease: Lease) -> str:
     """Where one that waits stands, in one line."""
-    words = f"waiting for {asked_words(lease)}: number {lease.position} in the queue"
-    if lease.expected_start is not None:
-        words += f", about {lease.expected_start.astimezone():%H:%M}"
-    why = [one for one in (lease.held_up, lease.cause) if one]
-    return f"{words} ({'; '.join(why)})" if why else words
+    from ..services.gpus.words import place_words
+
+    return f"waiting for {asked_words(lease)}: {place_words(lease)}"
+
+
+def gpu_words(one: Job | Deployment) -> str | None:
+    """What it asked for, and what it has or had; None where it asked for none."""
+    lease = one.lease
+    if lease is None:
+        return f"{one.gpus} × {one.gpu_type or 'GPU'}" if one.gpus else None
+    if lease.position is not None:
+        return waiting_words(lease)
+    return ": ".join(part for part in (asked_words(lease), ", ".join(lease.devices)) if part)
 
 
 def idle_words(lease: Lease) -> str | None:

@@ -16,9 +16,11 @@ from .features import (
     MaterializeRequest,
     OnlineRequest,
 )
+from .gpu_options import GPUOptions
 from .gpus import (
     GPU,
     LEASE_MOVES,
+    DeviceRequest,
     GPUBudget,
     GPUs,
     GPUUsage,
@@ -29,6 +31,9 @@ from .gpus import (
     Lease,
     LeaseRequest,
     LeaseState,
+    Reservation,
+    ReservationRequest,
+    ReservationState,
     UsageKey,
     WarmKernels,
 )
@@ -52,6 +57,7 @@ from .jobs import (
     RetryRequest,
     SecretReference,
 )
+from .kernels import EndedKernel, SavedKernel
 from .notices import Notice, NoticeEvent, NoticeState, Notify
 from .pipelines import NodeName, Pipeline, PipelineNode, PipelineNodeRun, PipelineSpec, PipelineState, RunIf
 from .platform import Change, Part, Status, Topic
@@ -83,10 +89,12 @@ __all__ = [
     "Deployment",
     "DeploymentSpec",
     "DeploymentState",
+    "DeviceRequest",
     "Difference",
     "DriftCheckRequest",
     "DriftColumn",
     "DriftReport",
+    "EndedKernel",
     "Experiment",
     "FeatureField",
     "FeatureRows",
@@ -96,12 +104,13 @@ __all__ = [
     "FireTime",
     "GPU",
     "GPUBudget",
+    "GPUOptions",
     "GPUUsage",
     "GPUUsageRequest",
     "GPUUsageRow",
     "GPUs",
-    "HolderKind",
     "HistoricalRequest",
+    "HolderKind",
     "JOB_MOVES",
     "Job",
     "JobChanges",
@@ -138,11 +147,15 @@ __all__ = [
     "Pruned",
     "RETRYABLE",
     "Reason",
-    "RetryRequest",
     "RegisteredModel",
+    "Reservation",
+    "ReservationRequest",
+    "ReservationState",
+    "RetryRequest",
     "Run",
     "RunDetail",
     "RunIf",
+    "SavedKernel",
     "Schedule",
     "ScheduleAction",
     "ScheduleChange",

@@ -9,6 +9,8 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, JsonValue
 
 from .base import Model, Slug
+from .gpu_options import GPUOptions
+from .gpus import Lease
 
 
 class DeploymentState(StrEnum):
@@ -32,7 +34,7 @@ DEPLOYMENT_MOVES: Mapping[DeploymentState, frozenset[DeploymentState]] = {
 }
 
 
-class DeploymentSpec(Model):
+class DeploymentSpec(GPUOptions):
     """What somebody asks for when they deploy a model."""
 
     name: Slug
@@ -63,5 +65,10 @@ class Deployment(Model):
     example: dict[str, JsonValue] | None = Field(None, description="one valid /invocations body")
     message: str | None = None
     restarts: int = 0
+    gpus: int = 0
+    gpu_type: str | None = None
+    gpu_memory: int | None = None
+    gpu_shared: bool = False
+    lease: Lease | None = Field(None, description="its claim on GPUs, held or waited for; null while it has none")
     created_at: AwareDatetime
     updated_at: AwareDatetime

@@ -42,26 +42,15 @@ class HolderKind(StrEnum):
     DEPLOYMENT = "deployment"
 
 
-class LeaseRequest(Model):
-    """What somebody asks for when they want GPUs of one host."""
+class DeviceRequest(Model):
+    """Which devices of one host somebody asks for."""
 
     count: int = Field(1, ge=1, le=64, description="devices")
     gpu_type: str | None = Field(None, min_length=1, max_length=100, description="a part of the model's name: A100")
     memory: int | None = Field(
-        None, ge=2**20, le=2**50, description="bytes that each device has at least; with shared, the share of each"
+        None, ge=2**20, le=2**50, description="bytes that each device has at least; of a share, its size"
     )
     devices: list[str] | None = Field(None, min_length=1, max_length=64, description="only these, by UUID")
-    shared: bool = Field(False, description="a share of each device, not the whole of it")
-    priority: int = Field(0, ge=-1000, le=1000, description="higher comes first")
-    seconds: float | None = Field(None, gt=0, le=LONGEST, description="how long it may be held")
-    label: Name | None = Field(None, description="how lists show what it is for")
-    notebook: str | None = Field(
-        None, min_length=1, max_length=4096, description="path of the notebook whose next kernel takes it over"
-    )
-    pid: int | None = Field(None, ge=1, description="process of this host that it is for; it ends with that process")
-    idle_limit: float | None = Field(
-        None, ge=0, le=LONGEST, description="seconds of rest after which a kernel's user is asked; 0: never"
-    )
 
     @field_validator("memory", mode="before")
     @classmethod
@@ -74,6 +63,22 @@ class LeaseRequest(Model):
         if devices is not None and len(set(devices)) < known.data.get("count", 1):
             raise ValueError(f"{known.data['count']} devices cannot be had of {len(set(devices))} named ones")
         return devices
+
+
+class LeaseRequest(DeviceRequest):
+    """What somebody asks for when they want GPUs of one host."""
+
+    shared: bool = Field(False, description="a share of each device, not the whole of it")
+    priority: int = Field(0, ge=-1000, le=1000, description="higher comes first")
+    seconds: float | None = Field(None, gt=0, le=LONGEST, description="how long it may be held")
+    label: Name | None = Field(None, description="how lists show what it is for")
+    notebook: str | None = Field(
+        None, min_length=1, max_length=4096, description="path of the notebook whose next kernel takes it over"
+    )
+    pid: int | None = Field(None, ge=1, description="process of this host that it is for; it ends with that process")
+    idle_limit: float | None = Field(
+        None, ge=0, le=LONGEST, description="seconds of rest after which a kernel's user is asked; 0: never"
+    )
 
     @field_validator("shared")
     @classmethod
@@ -98,13 +103,14 @@ class Lease(Model):
     devices: list[str] = Field(default_factory=list, description="UUIDs")
     position: int | None = Field(None, description="place in the queue, from 1; null unless queued")
     cause: str | None = Field(None, description="what came before it in the queue last")
-    held_up: str | None = Field(None, description="what it waits for beside its turn: a quota or a budget")
+    held_up: str | None = Field(None, description="what it waits for beside its turn: a quota, a budget, a reservation")
     expected_start: AwareDatetime | None = Field(None, description="an estimate, from how long such claims were held")
     host: str = ""
     kind: HolderKind = HolderKind.PROCESS
     label: str = ""
     notebook: str | None = None
     job_id: str | None = None
+    deployment: str | None = None
     pid: int | None = None
     count: int = 1
     gpu_type: str | None = None
@@ -115,7 +121,9 @@ class Lease(Model):
     wanted_by: str | None = Field(None, description="the claim for which it is being taken back")
     requested_at: AwareDatetime
     granted_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = Field(None, description="it is taken back then")
+    ends_at: AwareDatetime | None = Field(
+        None, description="it is taken back then: its time is up, or others have reserved the devices"
+    )
     ended_at: AwareDatetime | None = None
     reason: str | None = Field(
         None, description="why it ended: released, cancelled, owner_gone, time_up, preempted, idle"
@@ -129,6 +137,46 @@ class Lease(Model):
     )
     reclaim_at: AwareDatetime | None = Field(
         None, description="its kernel is shut down then, unless somebody keeps or uses it"
+    )
+
+
+class ReservationState(StrEnum):
+    """Where a reservation stands. Time moves it; nothing but `cancelled` is written down."""
+
+    UPCOMING = "upcoming"
+    OPEN = "open"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+
+
+class ReservationRequest(DeviceRequest):
+    """Which devices shall be kept for whom, and when."""
+
+    starts_at: AwareDatetime | None = Field(None, description="now")
+    ends_at: AwareDatetime
+    whose: str | None = Field(
+        None, min_length=1, max_length=201, pattern=r"^[^\x00-\x1f]+$", description="a user, or @ and a group; you"
+    )
+    label: Name | None = Field(None, description="how lists show what it is for")
+
+
+class Reservation(Model):
+    """Devices that are kept for somebody for a while."""
+
+    id: str
+    state: ReservationState
+    owner: str = Field(description="who made it")
+    whose: str = Field(description="a user, or @ and a group")
+    users: list[str] = Field(description="who may have the devices: the group as it was then")
+    host: str
+    devices: list[str] = Field(description="UUIDs")
+    label: str = ""
+    starts_at: AwareDatetime
+    ends_at: AwareDatetime
+    created_at: AwareDatetime
+    cancelled_at: AwareDatetime | None = None
+    in_the_way: list[str] = Field(
+        default_factory=list, description="claims of others, by id, that may go on after its begin"
     )
 
 
@@ -168,6 +216,7 @@ class GPUs(Model):
     message: str | None = Field(None, description="why there are none, when there are none")
     devices: list[GPU]
     queue: list[Lease]
+    reservations: list[Reservation] = Field(default_factory=list, description="open and upcoming ones")
     warnings: list[str] = Field(default_factory=list, description="budgets that are (nearly) spent; a wrong price file")
 
 

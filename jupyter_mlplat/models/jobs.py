@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import AwareDatetime, Field, JsonValue, field_validator, model_validator
 
-from ..sizes import parse_size
 from .base import LONGEST, Model, Name
+from .gpu_options import GPUOptions
 from .gpus import Lease
 from .notices import Notice, Notify
 
@@ -105,7 +105,7 @@ SecretReference = Annotated[str, Field(max_length=1000, pattern=r"^(env:[A-Za-z_
 """Where a secret is; never the secret itself."""
 
 
-class JobOptions(Model):
+class JobOptions(GPUOptions):
     """How a job is run; a notebook's `metadata.mlplat` may hold any of these, and what is asked for wins."""
 
     priority: int = Field(0, ge=-1000, le=1000, description="higher runs first")
@@ -122,14 +122,6 @@ class JobOptions(Model):
     memory: int | None = Field(
         None, ge=2**20, le=2**50, description="bytes that all of its processes may have together"
     )
-    gpus: int | None = Field(
-        None, ge=0, le=64, description="devices that each attempt waits for and has to itself; 1 where it says which"
-    )
-    gpu_type: str | None = Field(None, min_length=1, max_length=100, description="a part of the model's name: A100")
-    gpu_memory: int | None = Field(
-        None, ge=2**20, le=2**50, description="bytes that each device has at least; with gpu_shared, the share of each"
-    )
-    gpu_shared: bool = Field(False, description="a share of each device, not the whole of it")
     interruptible: bool = Field(
         False, description="its devices can be taken back for others; it then goes on from its last checkpoint"
     )
@@ -146,25 +138,6 @@ class JobOptions(Model):
             if reason not in RETRYABLE:
                 raise ValueError(f"{reason} is no reason to retry on: one of {', '.join(RETRYABLE)}")
         return value
-
-    @field_validator("gpu_memory", mode="before")
-    @classmethod
-    def _as_written(cls, memory: object) -> object:
-        return parse_size(memory) if isinstance(memory, str) else memory
-
-    @field_validator("gpu_shared")
-    @classmethod
-    def _has_a_size(cls, shared: bool, known: ValidationInfo) -> bool:
-        if shared and known.data.get("gpu_memory", 0) is None:
-            raise ValueError("a share of a GPU needs its size: give gpu_memory")
-        return shared
-
-    @property
-    def devices(self) -> int:
-        """How many GPUs each attempt needs: who says which, and not how many, needs one."""
-        if self.gpus is not None:
-            return self.gpus
-        return 1 if self.gpu_type or self.gpu_memory else 0
 
 
 class JobSpec(JobOptions):

@@ -91,7 +91,7 @@ class Checkpoints:
         return folder
 
     def request(self, codes: Sequence[Code], code: Code) -> dict[str, Any]:
-        """Arguments of `kernel_state.save`."""
+        """Arguments of `kernel.state.save`."""
         later = [one for one in codes if one.position > code.position and SKIP_TAG not in one.tags]
         return {
             "names": self.names(code) or [],

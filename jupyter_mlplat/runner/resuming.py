@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import time
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from ..kernel.asking import answer, request
 from ..languages import PYTHON, language_of
 from ..models import CellState
 from .checkpoints import ALWAYS_TAG, Checkpoints, Code, code_cells, read_results, write_results
 from .output import in_words
 
-KERNEL_SIDE = Path(__file__).with_name("kernel_state.py")
 LOOK_S = 1.0
 
 
@@ -102,15 +101,8 @@ def resuming(client: Any) -> Any:
                 self.observer.explain(f"[{text}]\n")
 
         async def _async_ask(self, function: str, *arguments: object) -> str:
-            """Call a function of `kernel_state` in the kernel. Raises `RuntimeError` with what it raised."""
-            scope = f"exec(compile(open({str(KERNEL_SIDE)!r}, encoding='utf-8').read(), 'kernel_state', 'exec'), scope)"
-            call = f"scope[{function!r}](globals(), {', '.join(map(repr, arguments))})"
-            asked = self.kc.execute(
-                "",
-                silent=True,
-                store_history=False,
-                user_expressions={"said": f"(lambda scope: ({scope}, {call})[1])({{'__name__': 'kernel_state'}})"},
-            )
+            """Call a function of `kernel.state` in the kernel. Raises `RuntimeError` with what it raised."""
+            asked = self.kc.execute("", **request(function, *arguments))
             while True:
                 try:
                     reply = await self.kc.shell_channel.get_msg(timeout=LOOK_S)
@@ -121,10 +113,7 @@ def resuming(client: Any) -> Any:
                     continue
                 if reply["parent_header"].get("msg_id") == asked:
                     break
-            said = reply["content"].get("user_expressions", {}).get("said", {"status": "error"})
-            if said["status"] != "ok":
-                raise RuntimeError(f"{said.get('ename', 'Error')}: {said.get('evalue', 'the kernel did not answer')}")
-            return str(ast.literal_eval(said["data"]["text/plain"]))
+            return answer(reply)
 
         _ask = run_sync(_async_ask)
 

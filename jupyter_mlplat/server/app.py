@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from traitlets import Integer, default
 
 from .base import DOOR
 from .door import Door
 from .gpu_watch import GPUWatch
-from .kernel_leases import shut_down
+from .kernel_leases import KERNEL_LEASES, KernelLeases
+from .prompt import prefer_prompt
 from .publisher import EVENT, Publisher
 from .routes import handlers
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
 
 START_AFTER_S = 1.0
-SHUTDOWN_S = 30.0
-"""So long one waits for the end of a kernel."""
 PROVISIONER_VARIABLE = "JUPYTER_DEFAULT_PROVISIONER_NAME"
 """jupyter_client's own."""
 
@@ -32,24 +30,6 @@ def prefer_provisioner(config: Any) -> None:
     """Let ours start the kernels whose kernelspec names no provisioner, unless somebody has chosen another one."""
     if PROVISIONER_VARIABLE not in os.environ:
         config.KernelProvisionerFactory.setdefault("default_provisioner_name", "mlplat")
-
-
-WEBSOCKET = "kernel_websocket_connection_class"
-"""The server's setting for what stands between a browser and a kernel."""
-
-
-class PromptConnection(ZMQChannelsWebsocketConnection):
-    """The server's own, but no message waits in TCP until the browser has confirmed the one before: up to 40 ms."""
-
-    def connect(self) -> Any:
-        self.websocket_handler.set_nodelay(True)
-        return super().connect()
-
-
-def prefer_prompt(settings: dict[str, Any]) -> None:
-    """Let ours stand there, unless somebody has chosen another one or the kernels run elsewhere."""
-    if settings.get(WEBSOCKET) is ZMQChannelsWebsocketConnection:
-        settings[WEBSOCKET] = PromptConnection
 
 
 class MLPlatExtension(ExtensionApp):
@@ -74,7 +54,8 @@ class MLPlatExtension(ExtensionApp):
         self.publisher: Publisher | None = None
         self.gpu_watch: GPUWatch | None = None
         self._later: asyncio.TimerHandle | None = None
-        self.settings[DOOR] = self.door
+        self.kernel_leases = KernelLeases(self.serverapp, self.door, self.log)
+        self.settings[DOOR], self.settings[KERNEL_LEASES] = self.door, self.kernel_leases
         prefer_provisioner(self.serverapp.config)
         prefer_prompt(self.settings)
         events: Any = self.serverapp.event_logger
@@ -99,12 +80,9 @@ class MLPlatExtension(ExtensionApp):
 
         self.publisher = Publisher(self.door.load, emit, self.log)
         self.publisher.start()
-        server = self.serverapp
-        assert server is not None
 
-        def take_back(lease_id: str) -> bool:
-            ending = shut_down(server.kernel_manager, server.session_manager, lease_id, reason="idle", busy=False)
-            return asyncio.run_coroutine_threadsafe(ending, loop).result(SHUTDOWN_S)
+        def take_back(lease_id: str, reason: str) -> None:
+            loop.call_soon_threadsafe(self.kernel_leases.take_back, lease_id, reason)
 
         self.gpu_watch = GPUWatch(self.door.load, self.log, take_back)
         self.gpu_watch.start()

@@ -1,4 +1,7 @@
-"""Looks which GPUs rest, also where no engine lives: kernels need none; and takes those back that nobody keeps."""
+"""Looks which GPUs rest, also where no engine lives: kernels need none; and takes those back that nobody keeps.
+
+What such kernels have left is removed when it is old.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +19,24 @@ if TYPE_CHECKING:
     from ..platform import Platform
 
 EVERY_S = 10.0
+PRUNES_EVERY_S = 3600.0
 
 
 class GPUWatch:
     """A thread that looks every ten seconds. What fails is logged once and tried again.
 
-    `shut_down` ends the kernel of this server that has a lease, by the lease's id; False where there is none.
+    `shut_down` begins to end the kernel of this server that has a lease, by the lease's id and the reason, unless it
+    has begun.
     """
 
-    def __init__(self, load: Callable[[], Platform], log: logging.Logger, shut_down: Callable[[str], bool]) -> None:
+    def __init__(
+        self, load: Callable[[], Platform], log: logging.Logger, shut_down: Callable[[str, str], None]
+    ) -> None:
         self._load = load
         self._log = log
         self._shut_down = shut_down
         self._asked: dict[tuple[str, datetime | None], float] = {}
+        self._pruned = float("-inf")
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mlplat-gpu-watch", daemon=True)
 
@@ -49,6 +57,7 @@ class GPUWatch:
                 platform = self._load()
                 platform.gpus.watch_idle()
                 self._take_back(platform)
+                self._prune(platform)
                 said = ""
             except Exception as error:  # noqa: BLE001 - the thread outlives whatever a database or a driver can do
                 shown = error.message if isinstance(error, MLPlatError) else repr(error)
@@ -57,7 +66,9 @@ class GPUWatch:
                 said = shown
 
     def _take_back(self, platform: Platform) -> None:
-        """Shut down the kernels whose users have not answered."""
+        """Shut down the kernels whose users have not answered, and those whose devices are others' by now."""
+        for one in platform.gpus.overdue():
+            self._shut_down(one.id, "time_up")
         now, asked = time.monotonic(), platform.gpus.asked()
         self._asked = {(one.id, one.asked_at): self._asked.get((one.id, one.asked_at), now) for one in asked}
         for one in asked:
@@ -65,5 +76,12 @@ class GPUWatch:
                 continue
             # A share may be asked about long after its limit, when it takes memory: the question stands as long.
             stood = now - self._asked[one.id, one.asked_at]
-            if stood >= (one.reclaim_at - one.asked_at).total_seconds() and self._shut_down(one.id):
-                self._log.info("mlplat: the kernel of lease %s (%s) was shut down: it rested", one.id, one.label)
+            if stood >= (one.reclaim_at - one.asked_at).total_seconds():
+                self._shut_down(one.id, "idle")
+
+    def _prune(self, platform: Platform) -> None:
+        from ..kernel.kept import KeptKernels
+
+        if time.monotonic() - self._pruned >= PRUNES_EVERY_S:
+            self._pruned = time.monotonic()
+            KeptKernels(platform.home.kernels).prune(platform.clock.now())

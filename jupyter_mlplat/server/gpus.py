@@ -11,7 +11,7 @@ from tornado import web
 
 from ..errors import Invalid
 from .base import Handler, Operation, Route, authorized
-from .kernel_leases import holder, shut_down
+from .kernel_leases import KERNEL_LEASES
 
 if TYPE_CHECKING:
     from ..models import GPUUsage
@@ -126,9 +126,10 @@ class LeaseHandler(Handler):
     @web.authenticated
     @authorized("execute")
     async def delete(self, id: str) -> None:
-        if holder(self.kernel_manager, id) is not None:
+        kernels = self.settings[KERNEL_LEASES]
+        if kernels.holder(id) is not None:
             await self.require("write", "kernels")
-            await shut_down(self.kernel_manager, self.session_manager, id)
+            await kernels.shut_down(id)
         self.reply(await self.call(self.platform.gpus.release, id))
 
     async def require(self, action: str, resource: str) -> None:
@@ -189,7 +190,8 @@ ROUTES = [
         {
             "get": Operation("One lease, also one that has ended", response="Lease"),
             "delete": Operation(
-                "Give devices back, or leave the queue; a kernel of this server is shut down", response="Lease"
+                "Give devices back, or leave the queue; a kernel of this server is saved and shut down",
+                response="Lease",
             ),
         },
     ),

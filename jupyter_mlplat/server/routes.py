@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from . import deployments, drift, features, gpus, jobs, pipelines, runs, schedules, status, sweeps
+from . import (
+    deployments,
+    drift,
+    features,
+    gpus,
+    jobs,
+    kernels,
+    pipelines,
+    reservations,
+    runs,
+    schedules,
+    status,
+    sweeps,
+)
 from .base import PREFIX
 
 ROUTES = [
@@ -15,6 +28,8 @@ ROUTES = [
     *features.ROUTES,
     *drift.ROUTES,
     *gpus.ROUTES,
+    *kernels.ROUTES,
+    *reservations.ROUTES,
     *status.ROUTES,
     status.METRICS,
 ]

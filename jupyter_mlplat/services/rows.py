@@ -36,7 +36,7 @@ def no_cursor() -> Invalid:
 
 
 def unknown(id: str, noun: str = "job") -> NotFound:
-    listed = "gpus leases" if noun == "lease" else f"{noun}s list"
+    listed = {"lease": "gpus leases", "reservation": "gpus reservations"}.get(noun, f"{noun}s list")
     return NotFound(f"no {noun} has the id {id[:80]!r}", hint=f"see them: jupyter mlplat {listed}")
 
 

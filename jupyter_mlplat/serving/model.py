@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Malformed, MLPlatError, TooLarge
+from ..loading import quick_imports
 from . import inference
 from .data import Data
 from .invocations import Reader
@@ -46,11 +47,13 @@ class ServedModel:
     @classmethod
     def load(cls, source: str) -> ServedModel:
         """Load the model in `source`, a folder or a URI that MLflow knows. Runs its author's code."""
-        import mlflow.pyfunc
+        with quick_imports():
+            import mlflow.pyfunc
 
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
-        folder = Path(source.removeprefix("file://"))
-        return cls(mlflow.pyfunc.load_model(source), folder if folder.is_dir() else None)
+            warnings.filterwarnings("ignore", message="X does not have valid feature names")
+            folder = Path(source.removeprefix("file://"))
+            loaded = mlflow.pyfunc.load_model(source)
+        return cls(loaded, folder if folder.is_dir() else None)
 
     def predict(self, data: Data) -> Any:
         """The model's answer, as it gives it. Raises `Malformed` where the data is what it cannot use."""

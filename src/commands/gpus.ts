@@ -3,6 +3,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import { UUID } from '@lumino/coreutils';
 import { GPUForm } from '../panels/gpus/form';
+import { sayEnded } from '../panels/gpus/saved';
 import { asked, holdsKernelOf, leasesOf, placeAndTime } from '../panels/gpus/words';
 import { asApiError } from '../resource';
 import { CommandIDs } from '../tokens';
@@ -61,6 +62,17 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
       Notification.warning(trans.__('The request for GPUs was ended: %1', lease.reason ?? ''), { autoClose: 10000 });
     }
     return lease.state === 'granted';
+  };
+
+  /** Ends a lease with its kernel, and says what is saved of it. */
+  const end = async (lease: string, whose: string): Promise<void> => {
+    const id = Notification.emit(trans.__('The variables of %1 are being saved.', whose), 'in-progress', { autoClose: false });
+    try {
+      await model.api.gpus.release(lease);
+    } finally {
+      Notification.dismiss(id);
+    }
+    await sayEnded(model.api, lease, trans.__('The kernel of %1 was shut down.', whose), trans);
   };
 
   return [
@@ -143,7 +155,7 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
     {
       id: CommandIDs.releaseLease,
       label: trans.__('Give GPUs Back…'),
-      caption: trans.__('End a claim on GPUs; a kernel of this server is shut down and a job cancelled, other programs go on'),
+      caption: trans.__('End a claim on GPUs; a kernel of this server is shut down, a job cancelled, a deployment deleted; other programs go on'),
       icon: cancelIcon,
       args: { id: STRING(trans.__("the lease's id")) },
       run: async args => {
@@ -164,20 +176,24 @@ export function gpuCommands({ app, context }: ICommandContext): ICommand[] {
         if (lease.job_id !== null) {
           return commands.execute(CommandIDs.cancelJob, { id: lease.job_id, name: lease.label });
         }
+        if (lease.deployment !== null) {
+          return commands.execute(CommandIDs.deleteDeployment, { name: lease.deployment });
+        }
         const held = lease.state === 'granted';
         const whose = lease.label || lease.owner;
+        const ofKernel = held && holdsKernelOf(app.serviceManager, lease);
         const yes =
           !held ||
           (await sure(
             trans,
             trans.__('Give back %1?', asked(lease, trans)),
-            holdsKernelOf(app.serviceManager, lease)
-              ? trans.__('%1 holds them. Its kernel is shut down, and what it has in memory is lost.', whose)
+            ofKernel
+              ? trans.__('%1 holds them. Its kernel is shut down; its variables are saved before, as far as they can be.', whose)
               : trans.__('%1 holds them. Others may be given them at once; what runs on them now is not stopped.', whose),
             trans.__('Give back')
           ));
         if (yes) {
-          await model.api.gpus.release(lease.id);
+          await (ofKernel ? end(lease.id, whose) : model.api.gpus.release(lease.id));
           model.gpus.invalidate();
           void app.serviceManager.sessions.refreshRunning();
         }

@@ -10,6 +10,7 @@ import { jobListCommands } from './job-list';
 import { jobCommands } from './jobs';
 import { pipelineCommands } from './pipelines';
 import { platformCommands } from './platform';
+import { reservationCommands } from './reservations';
 import { runCommands } from './runs';
 import { scheduleCommands } from './schedules';
 import { sweepCommands } from './sweeps';
@@ -45,7 +46,7 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
     }
   };
   const whole: ICommandContext = { ...options, show, close, saved };
-  return [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands, gpuCommands]
+  return [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands, gpuCommands, reservationCommands]
     .flatMap(list => list(whole))
     .map(command =>
       commands.addCommand(command.id, {

@@ -136,14 +136,20 @@ export function CommandButton(props: {
 }
 
 /** A link to another of our views. */
-export function Link(props: { readonly command: string; readonly id: string; readonly words: string }): JSX.Element {
+export function Link(props: {
+  readonly command: string;
+  readonly id: string;
+  readonly words: string;
+  /** What the command calls it. */
+  readonly field?: 'id' | 'name';
+}): JSX.Element {
   const { commands } = usePanel();
   return (
     <button
       type="button"
       className="jp-mlplat-link"
       onClick={() => {
-        void commands.execute(props.command, { id: props.id });
+        void commands.execute(props.command, { [props.field ?? 'id']: props.id });
       }}
     >
       {props.words}

@@ -4,6 +4,7 @@ import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import { UUID } from '@lumino/coreutils';
 import * as React from 'react';
 import type { ApiError } from '../api';
+import type { PlatformModel } from '../model';
 import { asApiError } from '../resource';
 import type { Deployment, RegisteredModel } from '../types';
 import { showForm } from '../widgets/dialog';
@@ -12,6 +13,11 @@ import { Field } from '../widgets/parts';
 import { TransContext, useTrans } from '../widgets/trans';
 import type { IPanelContext } from './context';
 import { versionsOf } from './run';
+import { devicesOf, GPU_FIELDS, type IGPUValues, NO_GPUS, wrongMemory } from './run-as-job/gpu-values';
+import { Resources } from './run-as-job/resources';
+
+/** The server's fields that have a place in the form. */
+const PLACED = new Set<string>(['model', 'name', ...GPU_FIELDS]);
 
 /** What is to be chosen from the start. */
 export interface IDeployPreset {
@@ -54,6 +60,7 @@ interface IValues {
   readonly model: string;
   readonly version: string;
   readonly name: string;
+  readonly gpus: IGPUValues;
 }
 
 class DeployForm extends ReactWidget {
@@ -63,24 +70,30 @@ class DeployForm extends ReactWidget {
     const own = preset.runId ? versionsOf(_models, preset.runId)[0] : undefined;
     const model = preset.model ?? own?.name ?? _models[0]?.name ?? '';
     const version = preset.version ?? own?.version ?? this._versions(model)[0]?.version ?? '';
-    this._values = { model, version, name: slug(model) };
+    this._values = { model, version, name: slug(model), gpus: NO_GPUS };
   }
 
   deployment: Deployment | null = null;
 
   async submit(): Promise<boolean> {
-    const { model, version, name } = this._values;
+    const { model, version, name, gpus } = this._values;
     if (!model || !version) {
+      return false;
+    }
+    if (wrongMemory(gpus)) {
+      this._fields = { gpu_memory: this._context.trans.__('Write it like 16G or 500M.') };
+      this.update();
       return false;
     }
     try {
       this.deployment = await this._context.model.api.deployments.create(
-        { name: name.trim(), model: `models:/${model}/${version}` },
+        { name: name.trim(), model: `models:/${model}/${version}`, ...devicesOf(gpus) },
         this._key
       );
       return true;
     } catch (reason) {
       this._error = asApiError(reason);
+      this._fields = this._error.fields;
       this._key = UUID.uuid4();
       this.update();
       return false;
@@ -92,8 +105,10 @@ class DeployForm extends ReactWidget {
       <TransContext.Provider value={this._context.trans}>
         <Form
           models={this._models}
+          model={this._context.model}
           values={this._values}
           error={this._error}
+          fields={this._fields}
           change={values => {
             const next = { ...this._values, ...values };
             if (values.model !== undefined) {
@@ -104,6 +119,7 @@ class DeployForm extends ReactWidget {
             }
             this._values = next;
             this._error = null;
+            this._fields = {};
             this.update();
           }}
         />
@@ -118,6 +134,7 @@ class DeployForm extends ReactWidget {
   private _key: string = UUID.uuid4();
   private _values: IValues;
   private _error: ApiError | null = null;
+  private _fields: Readonly<Record<string, string>> = {};
 }
 
 function NoModels(): JSX.Element {
@@ -141,18 +158,20 @@ function slug(name: string): string {
 }
 
 function Form(props: {
+  readonly model: PlatformModel;
   readonly models: ReadonlyArray<RegisteredModel>;
   readonly values: IValues;
   readonly error: ApiError | null;
+  readonly fields: Readonly<Record<string, string>>;
   readonly change: (values: Partial<IValues>) => void;
 }): JSX.Element {
-  const { models, values, error, change } = props;
+  const { models, values, error, fields, change } = props;
   const trans = useTrans();
   const model = models.find(each => each.name === values.model);
   return (
     <div className="jp-mlplat-runForm">
-      {error && Object.keys(error.fields).length === 0 && <ErrorBox error={error} />}
-      <Field id="jp-mlplat-deploy-model" label={trans.__('Model')} error={error?.fields.model}>
+      {error && !Object.keys(fields).some(field => PLACED.has(field)) && <ErrorBox error={error} />}
+      <Field id="jp-mlplat-deploy-model" label={trans.__('Model')} error={fields.model}>
         <select
           id="jp-mlplat-deploy-model"
           value={values.model}
@@ -184,7 +203,7 @@ function Form(props: {
         id="jp-mlplat-deploy-name"
         label={trans.__('Name')}
         help={trans.__('Becomes part of its address: lower case letters, digits, “.”, “_” and “-”.')}
-        error={error?.fields.name}
+        error={fields.name}
       >
         <input
           id="jp-mlplat-deploy-name"
@@ -198,6 +217,16 @@ function Form(props: {
           }}
         />
       </Field>
+      <Resources
+        model={props.model}
+        of="deploy"
+        values={values.gpus}
+        fields={fields}
+        now
+        change={gpus => {
+          change({ gpus });
+        }}
+      />
       {error && error.hint && Object.keys(error.fields).length > 0 && <p className="jp-mlplat-hint">{error.hint}</p>}
       <p className="jp-mlplat-hint">{trans.__('It runs as a process of its own and stays up until you delete it.')}</p>
     </div>

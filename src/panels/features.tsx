@@ -14,7 +14,7 @@ type Freshness = 'fresh' | 'stale' | 'never';
 
 export class FeaturesSection extends Section {
   constructor(context: IPanelContext) {
-    super(context, { name: 'features', label: context.trans.__('Features'), plain: true });
+    super(context, { name: 'features', label: context.trans.__('Features') });
     this.follow(context.model.features);
   }
 

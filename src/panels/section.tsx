@@ -15,9 +15,9 @@ interface ISectionOptions {
   readonly label: string;
   /** Opens the whole view of what it shows in short. */
   readonly opens?: IOpener;
-  /** There is nothing to press in it. */
-  readonly plain?: boolean;
 }
+
+const PRESSABLE = 'a[href], button, input, select, textarea, [tabindex="0"]';
 
 export abstract class Section extends PanelWidget {
   constructor(context: IPanelContext, options: ISectionOptions) {
@@ -29,10 +29,16 @@ export abstract class Section extends PanelWidget {
     this.addClass('jp-mlplat-section');
     this.node.setAttribute('role', 'region');
     this.node.setAttribute('aria-label', options.label);
-    if (options.plain) {
-      // Nothing in it takes the focus: it must take it itself to be scrolled by keyboard.
-      this.node.tabIndex = 0;
-    }
+    this._drawn = new MutationObserver(() => {
+      // Where nothing in it takes the focus it must take it itself to be scrolled by keyboard.
+      this.node.tabIndex = this.node.querySelector(PRESSABLE) === null ? 0 : -1;
+    });
+    this._drawn.observe(this.node, { childList: true, subtree: true });
+  }
+
+  override dispose(): void {
+    this._drawn.disconnect();
+    super.dispose();
   }
 
   readonly name: SectionName;
@@ -59,5 +65,6 @@ export abstract class Section extends PanelWidget {
     this.demand();
   }
 
+  private readonly _drawn: MutationObserver;
   private readonly _summaryChanged = new Signal<this, void>(this);
 }

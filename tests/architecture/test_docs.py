@@ -15,7 +15,7 @@ import pytest
 from jupyter_mlplat.commands import GRAMMAR
 from jupyter_mlplat.commands.grammar import make_parser
 from jupyter_mlplat.errors import Invalid
-from jupyter_mlplat.magics import CHECKPOINT
+from jupyter_mlplat.notebook_state import OWN
 from jupyter_mlplat.server.base import PREFIX
 from jupyter_mlplat.server.routes import ROUTES
 from jupyter_mlplat.serving import app as serving
@@ -77,7 +77,7 @@ def test_every_verb_of_a_noun_is_on_its_own_page() -> None:
 
 
 def test_the_magics_are_documented() -> None:
-    for magic in ("%load_ext jupyter_mlplat", "%mlplat", "%%mlplat run"):
+    for magic in ("%load_ext jupyter_mlplat", "%mlplat", "%%mlplat run", *(f"%mlplat {word}" for word in OWN)):
         assert magic in text(ROOT / "docs" / "cli.md")
 
 
@@ -136,7 +136,7 @@ def test_every_command_that_is_shown_exists(page: Path) -> None:
         words = words[words.index("mlplat") + 1 :] if "mlplat" in words else words[1:]
         if "<noun>" in words or words[:1] in (["…"], ["--version"], ["--help"]):
             continue
-        first = CHECKPOINT if words[0] == CHECKPOINT.verb else GRAMMAR.commands.get(("", words[0]))
+        first = OWN[words[0]][0] if words[0] in OWN else GRAMMAR.commands.get(("", words[0]))
         command = first or GRAMMAR.commands.get((words[0], words[1]))
         assert command is not None, f"{page.name} shows {line!r}"
         try:

@@ -50,6 +50,7 @@ GROUND = {
     "attempts",
     "crashpoint",
     "languages",
+    "loading",
     "sizes",
     "yaml12",
 }
@@ -80,8 +81,9 @@ MAY_IMPORT = {
     "dask_cluster": GROUND | {"platform"},
     "cell_run": PLATFORM,
     "notebook_progress": PLATFORM | {"commands"},
+    "notebook_state": PLATFORM | {"commands", "kernel"},
     "cli": PLATFORM | {"commands"},
-    "magics": PLATFORM | {"commands", "api", "cell_run", "notebook_progress"},
+    "magics": PLATFORM | {"commands", "api", "cell_run", "notebook_progress", "notebook_state"},
     # The package itself only hands on.
     "__init__": PLATFORM | {"api", "magics", "results", "server"},
 }
@@ -157,6 +159,16 @@ def test_the_zygote_of_kernels_stands_alone() -> None:
     assert paths
     for path in paths:
         # The package is `_mlplat_zygote` there: what is above it does not exist.
+        assert [name for _, name, _ in imports(path) if name.split(".")[0] not in allowed and own not in name] == []
+
+
+def test_what_saves_the_variables_of_a_kernel_stands_alone() -> None:
+    """It is imported by path in the user's kernel, where nothing of ours is installed."""
+    allowed = sys.stdlib_module_names | {"IPython", "cloudpickle"}
+    own = "jupyter_mlplat.kernel.state."
+    paths = sorted((PACKAGE / "kernel" / "state").glob("*.py"))
+    assert paths
+    for path in paths:
         assert [name for _, name, _ in imports(path) if name.split(".")[0] not in allowed and own not in name] == []
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 PICTURES = ROOT / "artifacts" / "screenshots"
@@ -249,9 +249,16 @@ def playwright_driver() -> Iterator[Playwright]:
 
 
 @pytest.fixture(scope="package")
-def browser(playwright_driver: Playwright) -> Iterator[Browser]:
+def browser(playwright_driver: Playwright, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """One profile on disk for all tests: JupyterLab's scripts are fetched and compiled once, not for every page."""
     assert Path(CHROMIUM).exists(), "chromium is missing: apt-get install chromium"
-    made = playwright_driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    made = playwright_driver.chromium.launch_persistent_context(
+        tmp_path_factory.mktemp("profile"),
+        executable_path=CHROMIUM,
+        args=ARGUMENTS,
+        viewport={"width": 1360, "height": 860},
+        permissions=["clipboard-read", "clipboard-write"],
+    )
     yield made
     made.close()
 
@@ -298,12 +305,9 @@ class View:
             self.page.screenshot(path=str(PICTURES / f"{name}-{suffix}.png"))
 
 
-def opened(browser: Browser, lab: Lab, path: str = "lab", **options: Any) -> View:
-    """A fresh browser profile with JupyterLab loaded and restored."""
-    context = browser.new_context(
-        viewport={"width": 1360, "height": 860}, permissions=["clipboard-read", "clipboard-write"], **options
-    )
-    page = context.new_page()
+def opened(browser: BrowserContext, lab: Lab, path: str = "lab") -> View:
+    """JupyterLab, loaded and restored, in a page of its own."""
+    page = browser.new_page()
     view = View(page, lab, [])
 
     def heard(message: ConsoleMessage) -> None:
@@ -319,18 +323,26 @@ def opened(browser: Browser, lab: Lab, path: str = "lab", **options: Any) -> Vie
     return view
 
 
+def closed(view: View) -> None:
+    """Close a page, and forget what the browser has stored for it but scripts; an error of ours fails the test."""
+    if not view.page.is_closed():
+        session = view.page.context.new_cdp_session(view.page)
+        kept = {"origin": view.lab.url.rstrip("/"), "storageTypes": "cookies,local_storage,indexeddb,websql"}
+        session.send("Storage.clearDataForOrigin", kept)
+        view.page.close()
+    assert not view.errors, view.errors
+
+
 @pytest.fixture
-def view(browser: Browser, lab: Lab) -> Iterator[View]:
+def view(browser: BrowserContext, lab: Lab) -> Iterator[View]:
     """A page of its own for the test; an error in its console that is ours fails the test."""
     made = opened(browser, lab)
     yield made
-    errors = list(made.errors)
-    made.page.context.close()
-    assert not errors, errors
+    closed(made)
 
 
 @pytest.fixture
-def second_view(browser: Browser, lab: Lab) -> Iterator[Callable[[], View]]:
+def second_view(browser: BrowserContext, lab: Lab) -> Iterator[Callable[[], View]]:
     """More pages on the same server."""
     made: list[View] = []
 
@@ -340,4 +352,4 @@ def second_view(browser: Browser, lab: Lab) -> Iterator[Callable[[], View]]:
 
     yield another
     for each in made:
-        each.page.context.close()
+        each.page.close()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from .conftest import Lab, View, opened, running_lab
 from .test_main_job import job_row, open_form, submitted
@@ -89,6 +90,8 @@ def test_notebook_with_gpus_from_the_launcher_to_giving_them_back(view: View) ->
     expect(sure).to_contain_text("Untitled.ipynb holds them. Its kernel is shut down")
     sure.get_by_role("button", name="Give back now").click()
     expect(queue).to_be_hidden()
+    ended = toast.filter(has_text="The kernel of Untitled.ipynb was shut down.")
+    expect(ended).to_contain_text("Nothing of it is saved: there was nothing to save.")
     assert [one["path"] for one in sessions(view)] in ([], ["Untitled1.ipynb"])
     shown = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-mlplat-badge")
     expect(shown).to_have_text(re.compile(r"^GPU \d, \d$"), timeout=60_000)
@@ -116,7 +119,7 @@ def sessions(view: View) -> list[dict[str, Any]]:
 
 @pytest.mark.long
 def test_a_kernel_that_rests_asks_before_it_is_shut_down(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+    browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     settings = {"gpu_source": "fake:1xA100-80G", "gpu_idle_limit": 1.0, "gpu_idle_grace": 35.0}
     with running_lab(tmp_path_factory.mktemp("rest"), **settings) as lab:
@@ -129,13 +132,17 @@ def test_a_kernel_that_rests_asks_before_it_is_shut_down(
             said.write_text(json.dumps({device["uuid"]: {"memory": 12 * 2**30, "utilization": share}}))
 
         view.open_panel()
-        page.get_by_role("button", name="Notebook with GPUs…").click()
+        page.get_by_role("button", name="Notebook…", exact=True).click()
         dialog = page.get_by_role("dialog", name="A notebook with GPUs")
         dialog.get_by_label("Idle minutes until you are asked").fill("0.1")
         ask(page, 1)
         badge = page.locator(".jp-NotebookPanel .jp-mlplat-badge")
         expect(badge).to_have_text("GPU 0", timeout=60_000)
         expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible(timeout=60_000)
+        page.locator(".jp-NotebookPanel .jp-CodeCell .cm-content").first.click()
+        page.keyboard.insert_text("x = 1; print('ran')")
+        page.keyboard.press("Control+Enter")
+        expect(page.locator(".jp-OutputArea-output")).to_contain_text("ran", timeout=60_000)
         load(0.0)
         toast = page.locator(".Toastify__toast")
         expect(toast).to_contain_text("Untitled.ipynb holds 1 × A100-80G (12.0 GiB in use)", timeout=60_000)
@@ -164,17 +171,22 @@ def test_a_kernel_that_rests_asks_before_it_is_shut_down(
         expect(toast).to_contain_text("has done nothing", timeout=60_000)
         toast.get_by_role("button", name="Release now").click()
         sure = page.locator(".jp-Dialog", has_text="Give back 1 × GPU?")
-        expect(sure).to_contain_text("Its kernel is shut down, and what it has in memory is lost.")
+        expect(sure).to_contain_text("Its kernel is shut down; its variables are saved before, as far as they can be.")
         sure.get_by_role("button", name="Keep").click()
         assert [one["path"] for one in sessions(view)] == ["Untitled.ipynb"]
-        ended = toast.filter(has_text="The kernel of Untitled.ipynb was shut down: its GPUs had done nothing")
+        ended = toast.filter(has_text="The kernel of Untitled.ipynb was shut down: its GPUs rested for")
         expect(ended).to_be_visible(timeout=90_000)
         expect(toast).to_have_count(1)
+        expect(ended).to_contain_text(re.compile(r"1 variable \([\d.]+ KiB\) is saved: run %mlplat restore"))
+        ended.get_by_role("button", name="Details").click()
+        details = page.get_by_role("dialog", name="Variables of a kernel that was shut down")
+        expect(details).to_contain_text("%load_ext jupyter_mlplat and %mlplat restore set: x.")
+        details.get_by_role("button", name="Close").click()
         expect(page.locator(".jp-NotebookPanel").get_by_text("No Kernel")).to_be_visible(timeout=60_000)
         view.picture("gpus-rest-ended")
         assert lab.request(f"leases/{lease['id']}")["reason"] == "idle"
         assert sessions(view) == []
-        view.page.context.close()
+        view.page.close()
         assert view.errors == []
 
 
@@ -189,6 +201,59 @@ def test_leases_are_among_what_runs(view: View) -> None:
     page.get_by_role("dialog").get_by_role("button", name="Give back now").click()
     expect(item).to_be_hidden()
     assert view.lab.request(f"leases/{held['id']}")["state"] == "released"
+
+
+def test_gpus_are_reserved_for_somebody_and_the_reservation_is_cancelled(view: View) -> None:
+    page = view.page
+    view.open_panel()
+    section = page.get_by_role("button", name=re.compile("^GPUs"))
+    if section.first.get_attribute("aria-expanded") == "false":
+        section.first.click()
+    view.execute("mlplat:reserve-gpus")
+    dialog = page.get_by_role("dialog", name="Reserve GPUs")
+    expect(dialog.get_by_label("From")).not_to_have_value("")
+    dialog.get_by_label("Hours").fill("1.5")
+    dialog.get_by_label("Devices").fill("3")
+    dialog.get_by_label("For", exact=True).fill("grace")
+    dialog.get_by_label("What for").fill("course")
+    expect(dialog).to_contain_text("Who has a device already keeps it")
+    assert violations(page, ".jp-mlplat-dialog .jp-Dialog-body") == []
+    view.picture("gpus-reserve")
+    accept = dialog.get_by_role("button", name="Reserve", exact=True)
+    accept.click()
+    expect(dialog).to_be_hidden()
+    kept = page.get_by_role("list", name="Reservations of GPUs")
+    expect(kept).to_contain_text("grace (course)")
+    expect(kept).to_contain_text("devices 0, 1, 2")
+    expect(kept).to_contain_text(re.compile(r"in \d+ (min|s)"))
+
+    # What others have reserved is refused, with the time from which it could be had; the dialog stays.
+    view.execute("mlplat:reserve-gpus")
+    dialog.get_by_label("Devices").fill("2")
+    accept.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("1 of 4 such devices can be reserved then: reservation")
+    view.errors.clear()  # the browser itself reports the 409 in its console
+    dialog.get_by_label("From").fill("2020-01-01T00:00")
+    accept.click()
+    expect(dialog.get_by_role("alert")).to_contain_text("it is in the past")
+    view.errors.clear()
+    dialog.get_by_role("button", name="Cancel").click()
+
+    # One whose window is open keeps the device from others at once.
+    ends = (datetime.now(UTC) + timedelta(minutes=20)).isoformat()
+    body = {"ends_at": ends, "whose": "grace", "devices": [view.lab.request("gpus")["devices"][3]["uuid"]]}
+    view.lab.request("reservations", method="POST", body=body)
+    devices = page.get_by_role("list", name="GPUs", exact=True)
+    expect(devices.get_by_text("Reserved for grace")).to_have_count(1)
+    expect(section.first).to_contain_text("3 of 4 free")
+    assert violations(page, "#jp-mlplat-panel") == []
+    view.picture("gpus-reserved")
+    for left in (1, 0):
+        kept.get_by_role("button", name=re.compile("^Cancel the reservation of grace")).first.click()
+        page.get_by_role("button", name="Cancel Reservation now").click()
+        expect(kept.get_by_role("listitem")).to_have_count(left)
+    expect(section.first).to_contain_text("4 of 4 free")
+    assert view.lab.request("reservations")["items"] == []
 
 
 def test_job_waits_for_a_gpu_and_runs_on_it(view: View) -> None:
@@ -258,7 +323,7 @@ def test_job_waits_for_a_gpu_and_runs_on_it(view: View) -> None:
 
 
 def test_schedules_and_sweeps_keep_what_is_asked_for(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+    browser: BrowserContext, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with running_lab(tmp_path_factory.mktemp("models"), gpu_source="fake:2xA100-80G,3xT4-16G") as lab:
         view = opened(browser, lab)
@@ -303,5 +368,5 @@ def test_schedules_and_sweeps_keep_what_is_asked_for(
         assert (options["gpus"], options["gpu_type"]) == (None, None)
         # While there is a schedule, an engine is kept alive.
         lab.request(f"schedules/{made['id']}", method="DELETE")
-        view.page.context.close()
+        view.page.close()
         assert view.errors == []

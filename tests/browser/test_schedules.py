@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Lab, View
 from .test_main_job import job_row, open_form
-from .test_panel import violations
+from .test_panel import violations, violations_in_both
 
 VIEW = "#jp-mlplat-schedules"
 
@@ -224,24 +224,22 @@ def test_trigger_runs_it_once_now(view: View, schedules: Lab) -> None:
     expect(view.page.locator(f'[data-detail="{made["id"]}"]')).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_no_serious_accessibility_violation(view: View, schedules: Lab, theme: str) -> None:
+def test_no_serious_accessibility_violation(view: View, schedules: Lab) -> None:
     page = view.page
     made = scheduled(schedules, "for_axe.ipynb", every=2, overlap="skip")
-    view.theme(theme)
     view.open_panel()
     view.execute("mlplat:open-schedules", {"id": made["id"]})
     detail = page.locator(f'[data-detail="{made["id"]}"]')
     expect(detail.locator('tr[data-mark="skipped"]').first).to_be_visible(timeout=60_000)
     schedules.request(f"schedules/{made['id']}/pause", method="POST")
     expect(row_of(page, made["id"])).to_have_attribute("data-state", "paused")
-    assert violations(page, VIEW) == []
-    assert violations(page, "#jp-mlplat-panel") == []
+    assert violations_in_both(view, VIEW) == []
+    assert violations_in_both(view, "#jp-mlplat-panel") == []
     view.execute("mlplat:schedule-notebook", {"path": "for_axe.ipynb"})
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("list", name="Next").get_by_role("listitem")).to_have_count(5)
     dialog.get_by_role("button", name=re.compile("More")).click()
-    assert violations(page, ".jp-mlplat-dialog .jp-Dialog-body") == []
+    assert violations_in_both(view, ".jp-mlplat-dialog .jp-Dialog-body") == []
 
 
 def test_empty_view_teaches(view: View) -> None:

@@ -153,6 +153,54 @@ def test_a_kernel_keeps_its_devices_for_a_while(four: list[str], tmp_path: Path)
     assert "of the kind process" in done("gpus", "keep", process.id, status=4)["message"]
 
 
+def test_a_reservation_from_its_making_to_its_end(four: list[str]) -> None:
+    made = done("gpus", "reserve", "--gpus", "2", "--for", "90m", "--user", "grace", "--label", "demo")
+    assert (made["state"], made["owner"], made["whose"], made["label"]) == ("open", platform().user, "grace", "demo")
+    assert set(made["devices"]) < set(four)
+    length = datetime.fromisoformat(made["ends_at"]) - datetime.fromisoformat(made["starts_at"])
+    assert timedelta(minutes=89) < length <= timedelta(minutes=90)
+    assert done("gpus", "reservations") == {"items": [made], "next": None}
+    assert done("gpus", "list")["reservations"] == [made]
+    assert done("gpus", "acquire", "--gpus", "3", "--no-wait")["state"] == "queued"
+    shown = here("gpus", "list").stdout
+    assert "reserved for grace (demo) from " in shown
+    assert done("gpus", "cancel", made["id"])["state"] == "cancelled"
+    assert done("gpus", "leases")["items"][0]["state"] == "granted", "whoever looks gives out what is free"
+    assert "No GPU is reserved." in here("gpus", "reservations").stdout
+    assert mlplat.gpus.reservations().items == []
+
+
+def test_when_a_reservation_begins(four: list[str]) -> None:
+    local = datetime.now().astimezone()
+    later = local + timedelta(hours=30)
+    made = done("gpus", "reserve", "--from", f"{later:%Y-%m-%dT%H:%M}", "--for", "1h")
+    assert datetime.fromisoformat(made["starts_at"]) == later.replace(second=0, microsecond=0)
+    assert made["state"] == "upcoming"
+    before = local - timedelta(minutes=5)
+    tomorrow = done("gpus", "reserve", "--from", f"{before:%H:%M}", "--for", "60")
+    begins = datetime.fromisoformat(tomorrow["starts_at"]).astimezone()
+    assert f"{begins:%H:%M}" == f"{before:%H:%M}"
+    assert timedelta(hours=22) < begins - local < timedelta(hours=25)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "field"),
+    [
+        (("--for", "1h", "--from", "noon"), 2, "from"),
+        (("--for", "1h", "--from", "25:00"), 2, "from"),
+        (("--for", "1h", "--from", "2020-01-01T00:00"), 2, "starts_at"),
+        (("--for", "40d"), 2, "ends_at"),
+        (("--for", "1h", "--gpus", "5"), 2, "count"),
+        (("--for", "1h", "--gpu-type", "H100"), 2, "gpu_type"),
+        (("--for", "1h", "--user", "@nobody"), 2, "whose"),
+        (("--for", "99999999999999d"), 2, "for"),
+    ],
+)
+def test_what_is_no_reservation(words: tuple[str, ...], status: int, field: str, four: list[str]) -> None:
+    assert field in done("gpus", "reserve", *words, status=status)["fields"]
+    assert done("gpus", "reservations")["items"] == []
+
+
 def test_a_kernelspec_with_devices_says_how_long_they_may_rest(home: Home) -> None:
     for words, limit in (((), None), (("--idle-limit", "2h"), 7200), (("--idle-limit", "0"), 0)):
         made = done("kernels", "install", "--user", *words)

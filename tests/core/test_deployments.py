@@ -28,6 +28,8 @@ from jupyter_mlplat.services.deployments import DeploymentsService
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store, tables
 
+from ..endpoints import gpus_of, save_code
+
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
 
 READY_SECONDS = 120.0
@@ -82,7 +84,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     uri = f"sqlite:///{folder}/mlflow.db"
     client = RunsService(uri, Home(folder / "home").ensure(), store).client()
     for name in ("broken", "forking"):
-        _save_code(folder / name, folder / f"{name}.py", signature)
+        save_code(folder / name, folder / f"{name}.py", signature)
     for name in ("line", "broken", "forking"):
         client.create_registered_model(name)
         client.create_model_version(name, str(folder / name))
@@ -90,32 +92,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store.close()
 
 
-def _save_code(folder: Path, code: Path, signature: Any) -> None:
-    """Save a model whose code must not run here: MLflow would load it to look at it."""
-    from mlflow.models import Model
-
-    (folder / "model.py").write_text(code.read_text())
-    (folder / "requirements.txt").write_text("mlflow\n")
-    model = Model(signature=signature)
-    model.add_flavor(
-        "python_function",
-        loader_module="mlflow.pyfunc.model",
-        python_model=None,
-        model_code_path="model.py",
-        artifacts={},
-        python_version="3",
-    )
-    model.save(str(folder / "MLmodel"))
-
-
 class Engine:
     """What the engine's process does for deployments, in a thread of the test."""
 
     def __init__(self, home: Home, tracking_uri: str) -> None:
         self.store = Store(f"sqlite:///{home.database}")
-        self.service = DeploymentsService(
-            self.store, home, SystemClock(), RunsService(tracking_uri, home, self.store), lambda: None
-        )
+        clock, runs = SystemClock(), RunsService(tracking_uri, home, self.store)
+        gpus = gpus_of(self.store, home, clock)
+        self.service = DeploymentsService(self.store, home, clock, runs, lambda: None, gpus)
         self.target = LocalTarget()
         self._left = threading.Event()
         self._thread = threading.Thread(target=self._run)

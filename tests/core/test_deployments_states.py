@@ -19,6 +19,8 @@ from jupyter_mlplat.services.deployments import DeploymentsService
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store
 
+from ..endpoints import gpus_of, registered
+
 
 class MovedClock:
     """A clock that tests move."""
@@ -87,7 +89,8 @@ class World:
     def another_service(self) -> DeploymentsService:
         """As another process would have it."""
         runs = RunsService(self.tracking_uri, self.home, self.store)
-        return DeploymentsService(self.store, self.home, self.clock, runs, self.wake)
+        gpus = gpus_of(self.store, self.home, self.clock)
+        return DeploymentsService(self.store, self.home, self.clock, runs, self.wake, gpus)
 
     def wake(self) -> None:
         self.woken += 1
@@ -115,21 +118,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The tracking URI of an MLflow that knows model m (alias best at version 2) and model gone, without files."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    store = Store(f"sqlite:///{folder}/mlplat.db")
-    uri = f"sqlite:///{folder}/mlflow.db"
-    client = RunsService(uri, Home(folder / "home").ensure(), store).client()
-    (folder / "m").mkdir()
-    (folder / "m" / "MLmodel").write_text("flavors: {}")
-    for name in ("m", "gone"):
-        client.create_registered_model(name)
-        for _ in range(2):
-            client.create_model_version(name, f"{folder}/{name}")
-    client.set_registered_model_alias("m", "best", "2")
-    yield uri
-    store.close()
+    return registered(tmp_path_factory.mktemp("mlflow"))
 
 
 @pytest.fixture

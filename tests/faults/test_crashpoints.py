@@ -17,7 +17,7 @@ from jupyter_mlplat.platform import Platform
 from . import oracle
 from .scene import VICTIMS, processes, write
 
-IN_CI = {"submitted", "firing", "runner-record"}
+IN_CI = {"submitted", "runner-record"}
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,8 @@ def test_variables(word: str, expected: str) -> None:
         ("jobs = %mlplat jobs li", ["list"]),
         ("%mlplat jobs run --cell", ["--cell-timeout"]),
         ("%mlplat stop --j", ["--jobs", "--json"]),
+        ("%mlplat re", ["restore"]),
+        ("%mlplat restore --", ["--list", "--overwrite", "--from", "--help"]),
     ],
 )
 def test_completion(shell: InteractiveShell, line: str, expected: list[str]) -> None:
@@ -239,9 +241,34 @@ def test_a_checkpoint_outside_of_a_job_says_what_it_is_for(
     shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shell.user_ns["df"] = 1
+    said = "a checkpoint is kept when the notebook runs as a job"
+    assert run(shell, "%mlplat checkpoint") is None
+    assert capsys.readouterr().out == f"{said}\n"
     assert run(shell, "%mlplat checkpoint df") is None
-    assert capsys.readouterr().out == "a checkpoint is kept when the notebook runs as a job\n"
+    assert capsys.readouterr().out == (
+        f"{said}; if this kernel is shut down because its GPUs rest, only df will be saved\n"
+    )
     with pytest.raises(Invalid, match="there is no variable model"):
         run(shell, "%mlplat checkpoint df, model")
     assert run(shell, "%mlplat checkpoint --help") is None
     assert "the variables to save" in capsys.readouterr().out
+
+
+def test_restoring_says_what_it_would_restore(
+    shell: InteractiveShell,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    with pytest.raises(Invalid, match="does not know its notebook") as error:
+        run(shell, "%mlplat restore")
+    assert error.value.hint == "name it: %mlplat restore --from train.ipynb"
+    capsys.readouterr()
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "train.ipynb"))
+    for words in ("", " --list", " --overwrite", " --from train.ipynb"):
+        assert run(shell, f"%mlplat restore{words}") is None
+        assert capsys.readouterr().out == "nothing is saved for train.ipynb\n"
+    monkeypatch.setenv("MLPLAT_RESULTS", str(tmp_path / "results.json"))
+    assert run(shell, "%mlplat restore") is None
+    assert capsys.readouterr().out == "nothing is restored: a job begins with its notebook alone\n"

@@ -122,7 +122,11 @@ def test_as_a_job_it_fills_the_run_that_was_made_for_it(runs: RunsService, execu
 
 @pytest.mark.parametrize(
     ("dataset", "model", "accuracy"),
-    [("digits", "forest", 0.94), ("wine", "boosted", 0.9), ("diabetes", "logistic", 0.65)],
+    [
+        pytest.param("digits", "forest", 0.94, marks=pytest.mark.long),
+        pytest.param("wine", "boosted", 0.9, marks=pytest.mark.long),
+        ("diabetes", "logistic", 0.65),
+    ],
 )
 def test_it_learns_every_bundled_data_set(
     runs: RunsService, execute: Any, dataset: str, model: str, accuracy: float

@@ -10,6 +10,7 @@ import pytest
 
 from jupyter_mlplat.platform import Platform
 
+from ..gpus import fake_gpus
 from .conftest import Ask
 
 
@@ -85,3 +86,32 @@ async def test_the_token_of_an_endpoint_is_not_shown(ask: Ask, model: str, home:
     assert token
     assert token not in shown.body.decode()
     assert (await ask("DELETE", "deployments", "line", request_timeout=70)).status == 200
+
+
+async def test_gpus_that_could_never_be_had_are_refused_and_others_waited_for(ask: Ask, model: str) -> None:
+    fake_gpus("2xA100-80G", gpu_quota={"*": 1})
+    asked = {"name": "line", "model": model}
+    for wrong, field in (
+        ({"gpus": 65}, "gpus"),
+        ({"gpus": 3}, "gpus"),
+        ({"gpu_type": "H100"}, "gpu_type"),
+        ({"gpu_memory": "90G"}, "gpu_memory"),
+        ({"gpu_memory": "much"}, "gpu_memory"),
+        ({"gpu_shared": True}, "gpu_shared"),
+    ):
+        assert field in (await ask("POST", "deployments", body={**asked, **wrong})).error(422)["fields"]
+    (await ask("POST", "deployments", body={**asked, "gpus": 2})).error(409)
+    assert (await ask("GET", "deployments")).json["items"] == []
+
+    made = await ask("POST", "deployments", body={**asked, "gpu_memory": "40G"})
+    assert made.status == 201, made.body
+    assert (made.json["gpus"], made.json["gpu_memory"], made.json["gpu_shared"]) == (1, 40 * 2**30, False)
+    deadline = time.monotonic() + 60
+    while (shown := (await ask("GET", "deployments", "line")).json)["lease"] is None:
+        assert time.monotonic() < deadline, shown
+        await asyncio.sleep(0.1)
+    lease = shown["lease"]
+    assert (lease["state"], lease["kind"], lease["deployment"]) == ("granted", "deployment", "line")
+    assert "deployments delete line" in (await ask("DELETE", "leases", lease["id"])).error(409)["hint"]
+    assert (await ask("DELETE", "deployments", "line", request_timeout=70)).status == 200
+    assert (await ask("GET", "leases")).json["items"] == []

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from types import SimpleNamespace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from jupyter_client.provisioning import KernelProvisionerFactory
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
+from sqlalchemy import update
 from traitlets.config import Config
 
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.kernel import provisioner
-from jupyter_mlplat.server.app import (
-    PROVISIONER_VARIABLE,
-    WEBSOCKET,
-    MLPlatExtension,
-    PromptConnection,
-    prefer_prompt,
-    prefer_provisioner,
-)
-from jupyter_mlplat.server.kernel_leases import shut_down
+from jupyter_mlplat.kernel.pool import Pool
+from jupyter_mlplat.server import prompt
+from jupyter_mlplat.server.app import PROVISIONER_VARIABLE, MLPlatExtension, prefer_provisioner
+from jupyter_mlplat.server.kernel_leases import KernelLeases
+from jupyter_mlplat.server.prompt import WEBSOCKET, PromptConnection, prefer_prompt
+from jupyter_mlplat.store import tables
 
 from ..gpus import fake_gpus
 from .conftest import Ask
@@ -73,6 +71,54 @@ async def test_what_a_kernel_says_is_sent_at_once(
     channel.close()
     assert asked == [True]
     await jp_fetch("api", "kernels", made["id"], method="DELETE")
+
+
+@pytest.mark.parametrize("silent", [False, True])
+async def test_the_first_cell_of_a_warm_kernel_loses_no_output(
+    home: Home, jp_fetch: Any, jp_ws_fetch: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, silent: bool
+) -> None:
+    """Also where the kernel says no welcome to who subscribes to its outputs."""
+    platform = provisioner.platform()
+    platform.warm_kernels, platform.warm_imports = 1, []
+    pool = Pool(home)
+    monkeypatch.setattr(PromptConnection, "silent", set())
+    if silent:
+        monkeypatch.setattr(prompt, "WELCOME_S", 0.0)
+    try:
+        for number in range(3):
+            made = json.loads((await jp_fetch("api", "kernels", method="POST", body='{"name": "python3"}')).body)
+            taken = jp_serverapp.kernel_manager.get_kernel(made["id"]).provisioner.warm is not None
+            assert taken == (number > 0)
+            channel = await jp_ws_fetch("api", "kernels", made["id"], "channels", params={"session_id": "one"})
+            heard = await said(channel, "print('one')\nprint('two', flush=True)\n3")
+            assert [kind for kind in heard if kind != "stream"] == [
+                "status busy", "execute_input", "execute_result", "status idle",
+            ]  # fmt: skip
+            assert "stream" in heard
+            channel.close()
+            await jp_fetch("api", "kernels", made["id"], method="DELETE")
+            deadline = time.monotonic() + 60
+            while not any(one["waiting"] for one in pool.status()):
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.1)
+        assert PromptConnection.silent == ({"python3"} if silent else set())
+    finally:
+        pool.stop()
+
+
+async def said(channel: Any, code: str) -> list[str]:
+    """What a kernel says of a cell on the channel of its outputs."""
+    header = {"msg_id": "asked", "msg_type": "execute_request", "username": "", "session": "one", "version": "5.4"}
+    content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    await channel.write_message(json.dumps(message))
+    heard: list[str] = []
+    while heard[-1:] != ["status idle"]:
+        one = json.loads(str(await asyncio.wait_for(channel.read_message(), 60)))
+        if one["channel"] == "iopub" and one["parent_header"].get("msg_id") == "asked":
+            state = one["content"].get("execution_state")
+            heard.append(f"status {state}" if state else one["msg_type"])
+    return heard
 
 
 async def test_devices_that_were_asked_for_ahead_come_with_the_kernel(
@@ -168,6 +214,35 @@ async def test_a_kernel_that_rests_is_shut_down_unless_somebody_keeps_it(
     assert json.loads((await jp_fetch("api", "sessions")).body) == []
 
 
+async def test_a_kernel_on_devices_that_others_have_reserved_is_shut_down(
+    ask: Ask, jp_fetch: Any, jp_serverapp: Any, notebook: str, looks: None, extension: MLPlatExtension
+) -> None:
+    """Also where it runs a cell; and its user has known from the begin."""
+    ends = datetime.now(UTC) + timedelta(hours=1)
+    begins = datetime.now(UTC) + timedelta(seconds=400)
+    body = {"count": 4, "starts_at": begins.isoformat(), "ends_at": ends.isoformat(), "whose": "grace"}
+    made = await ask("POST", "reservations", body=body)
+    assert made.status == 201, made.body
+    lease, kernel = await with_devices(ask, jp_fetch, notebook)
+    shown = (await ask("GET", "leases", lease)).json
+    assert datetime.fromisoformat(shown["ends_at"]) == begins
+    jp_serverapp.kernel_manager.get_kernel(kernel).execution_state = "busy"
+    # The time comes at once.
+    store = extension.door.load().store
+    with store.write() as transaction:
+        transaction.connection.execute(
+            update(tables.leases).where(tables.leases.c.id == int(lease)).values(ends_at=datetime.now(UTC))
+        )
+    extension.start_publisher()
+    ended = await until(ask, lease, "reason")
+    assert ended["reason"] == "time_up"
+    for _ in range(100):
+        if kernel not in jp_serverapp.kernel_manager:
+            break
+        await asyncio.sleep(0.1)
+    assert kernel not in jp_serverapp.kernel_manager
+
+
 async def test_releasing_the_devices_of_a_kernel_ends_it(
     ask: Ask, jp_fetch: Any, jp_serverapp: Any, notebook: str
 ) -> None:
@@ -196,28 +271,16 @@ async def test_who_may_not_end_kernels_cannot_release_their_devices(
     await ask("DELETE", "leases", lease)
 
 
-async def test_a_kernel_that_runs_a_cell_is_not_taken_for_one_that_rests() -> None:
-    ended: list[str] = []
-
-    class Kernels:
-        kernel = SimpleNamespace(provisioner=SimpleNamespace(lease_id="7"), execution_state="busy")
-
-        def list_kernel_ids(self) -> list[str]:
-            return [] if ended else ["k"]
-
-        def get_kernel(self, kernel_id: str) -> SimpleNamespace:
-            return self.kernel
-
-        async def shutdown_kernel(self, kernel_id: str) -> None:
-            ended.append(kernel_id)
-
-    class Sessions:
-        async def list_sessions(self) -> list[dict[str, Any]]:
-            return []
-
-    kernels = Kernels()
-    assert not await shut_down(kernels, Sessions(), "8", busy=False)
-    assert not await shut_down(kernels, Sessions(), "7", reason="idle", busy=False)
-    kernels.kernel.execution_state = "idle"
-    assert await shut_down(kernels, Sessions(), "7", reason="idle", busy=False)
-    assert ended == ["k"]
+async def test_a_kernel_that_runs_a_cell_is_not_taken_for_one_that_rests(
+    ask: Ask, jp_fetch: Any, jp_serverapp: Any, notebook: str, extension: MLPlatExtension
+) -> None:
+    lease, kernel = await with_devices(ask, jp_fetch, notebook)
+    leases: KernelLeases = extension.kernel_leases
+    assert not await leases.shut_down("8", busy=False)
+    jp_serverapp.kernel_manager.get_kernel(kernel).execution_state = "busy"
+    assert not await leases.shut_down(lease, reason="idle", busy=False)
+    assert kernel in jp_serverapp.kernel_manager
+    jp_serverapp.kernel_manager.get_kernel(kernel).execution_state = "idle"
+    assert await leases.shut_down(lease, reason="idle", busy=False)
+    assert kernel not in jp_serverapp.kernel_manager
+    assert (await ask("GET", "leases", lease)).json["reason"] == "idle"

@@ -150,6 +150,46 @@ async def test_more_than_the_quota_is_refused(ask: Ask) -> None:
     assert "quota" in (await ask("POST", "leases", body={"count": 4})).error(409)["message"]
 
 
+async def test_a_reservation_is_made_shown_and_taken_back(ask: Ask) -> None:
+    starts, ends = datetime.now(UTC) + timedelta(hours=1), datetime.now(UTC) + timedelta(hours=2)
+    body = {"count": 2, "starts_at": starts.isoformat(), "ends_at": ends.isoformat(), "label": "course"}
+    made = await ask("POST", "reservations", body=body, headers={"Idempotency-Key": "r"})
+    assert made.status == 201, made.body
+    one = made.json
+    assert made.headers["Location"].endswith(f"/mlplat/api/v1/reservations/{one['id']}")
+    assert (one["state"], len(one["devices"]), one["in_the_way"]) == ("upcoming", 2, [])
+    assert (await ask("POST", "reservations", body=body, headers={"Idempotency-Key": "r"})).json == one
+    assert (await ask("GET", "reservations", one["id"])).json == one
+    assert (await ask("GET", "reservations")).json == {"items": [one], "next": None}
+    assert (await ask("GET", "gpus")).json["reservations"] == [one]
+    again = await ask("POST", "reservations", body={**body, "count": 3, "whose": "eve"})
+    assert (again.status, "2 of 4 such devices can be reserved then" in again.json["message"]) == (409, True)
+    assert (await ask("DELETE", "reservations", one["id"])).json["state"] == "cancelled"
+    assert (await ask("GET", "gpus")).json["reservations"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"ends_at": None}, "ends_at"),
+        ({"ends_at": "2026-11-22T10:00:00"}, "ends_at"),
+        ({"starts_at": 5}, "starts_at"),
+        ({"count": 0}, "count"),
+        ({"whose": ""}, "whose"),
+        ({"whose": "a\nb"}, "whose"),
+        ({"whose": "@nobody"}, "whose"),
+        ({"devices": ["a"], "count": 2}, "devices"),
+        ({"shared": True}, "shared"),
+        ({"label": "a/b"}, "label"),
+    ],
+)
+async def test_what_is_no_reservation_is_named(ask: Ask, change: dict[str, Any], field: str) -> None:
+    ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    answer = await ask("POST", "reservations", body={"ends_at": ends, **change})
+    assert (answer.status, field in answer.json["fields"]) == (422, True), answer.body
+    assert (await ask("GET", "reservations")).json["items"] == []
+
+
 async def test_what_never_was_an_id_is_not_found(ask: Ask) -> None:
     for id in ("1", "0", "-1", "1.0", "x", "9" * 40, "%00", "1%27%20OR%201%3D1", "%2e%2e%2fstatus", "1%0a", "%d9%a1"):
         for method in ("GET", "DELETE"):
@@ -265,7 +305,7 @@ async def test_the_server_looks_which_devices_rest(
     (home.run / "fake-gpus.json").write_text(json.dumps(load))
     monkeypatch.setattr("jupyter_mlplat.server.gpu_watch.EVERY_S", 0.05)
     monkeypatch.setattr("jupyter_mlplat.services.gpus.idle.FRESH", timedelta(0))
-    watch = GPUWatch(extension.door.load, extension.log, lambda _: False)
+    watch = GPUWatch(extension.door.load, extension.log, lambda _, __: None)
     watch.start()
     try:
         while not (seen := (await ask("GET", "leases", lease["id"])).json)["idle_seconds"]:

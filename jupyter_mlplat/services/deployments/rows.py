@@ -8,12 +8,13 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from ...errors import NotFound
-from ...models import DEPLOYMENT_MOVES, DeployedVersion, Deployment, DeploymentState
+from ...models import DEPLOYMENT_MOVES, DeployedVersion, Deployment, DeploymentState, Lease
 from ...protocols import Clock, Endpoint
-from ...store import Store, tables
+from ...store import Store, Transaction, tables
+from ..gpus.of_deployments import give_back, locked_lease
 
 Row = dict[str, Any]
 
@@ -22,8 +23,8 @@ TOKEN = "token"
 LOG = "log.txt"
 
 
-def to_deployment(row: Row) -> Deployment:
-    """A row as it crosses a door."""
+def to_deployment(row: Row, lease: Lease | None = None) -> Deployment:
+    """A row as it crosses a door; `lease` is what it has of the GPUs' ledger."""
     return Deployment(
         name=row["name"],
         owner=row["owner"],
@@ -38,6 +39,11 @@ def to_deployment(row: Row) -> Deployment:
         example=row["example"],
         message=row["message"],
         restarts=row["restarts"],
+        gpus=row["gpus"],
+        gpu_type=row["gpu_type"],
+        gpu_memory=row["gpu_memory"],
+        gpu_shared=row["gpu_shared"],
+        lease=lease,
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
@@ -55,27 +61,59 @@ def find(connection: Connection, name: str) -> Row:
     return dict(row)
 
 
-def move(store: Store, clock: Clock, row: Row, *, to: DeploymentState | None = None, **values: Any) -> Row | None:
+def move(
+    store: Store,
+    clock: Clock,
+    row: Row,
+    *,
+    to: DeploymentState | None = None,
+    gives_back: bool = False,
+    **values: Any,
+) -> Row | None:
     """Change a row if it is still the one that was read, and say so; None where somebody was faster.
 
+    With `gives_back` its GPUs, or its place in the queue for them, go in the same transaction: nothing of it runs.
     Raises `ValueError` for a move that is not legal: that is a mistake of ours.
     """
+    with store.write() as transaction:
+        lease = locked_lease(transaction, row["name"]) if gives_back and row["gpus"] else None
+        moved = move_in(transaction, clock, row, to=to, **values)
+        if moved is not None and lease is not None:
+            give_back(transaction, lease, clock)
+        return moved
+
+
+def move_in(
+    transaction: Transaction, clock: Clock, row: Row, *, to: DeploymentState | None = None, **values: Any
+) -> Row | None:
+    """The same as a part of a transaction."""
     now = DeploymentState(row["state"])
     if to is not None and to is not now:
         if to not in DEPLOYMENT_MOVES[now]:
             raise ValueError(f"deployment {row['name']} cannot move from {now} to {to}")
         values["state"] = to.value
+    done = transaction.connection.execute(
+        update(TABLE)
+        .where(TABLE.c.name == row["name"], TABLE.c.revision == row["revision"])
+        .where(TABLE.c.created_at == row["created_at"])
+        .values(revision=row["revision"] + 1, updated_at=clock.now(), **values)
+    )
+    if done.rowcount != 1:
+        return None
+    transaction.emit("deployments", row["name"])
+    return find(transaction.connection, row["name"])
+
+
+def remove(store: Store, clock: Clock, row: Row) -> None:
+    """Delete a row of which nothing runs any more, with what it has of the GPUs' ledger, and say so."""
     with store.write() as transaction:
-        done = transaction.connection.execute(
-            update(TABLE)
-            .where(TABLE.c.name == row["name"], TABLE.c.revision == row["revision"])
-            .where(TABLE.c.created_at == row["created_at"])
-            .values(revision=row["revision"] + 1, updated_at=clock.now(), **values)
+        lease = locked_lease(transaction, row["name"]) if row["gpus"] else None
+        gone = transaction.connection.execute(
+            delete(TABLE).where(TABLE.c.name == row["name"], TABLE.c.created_at == row["created_at"])
         )
-        if done.rowcount != 1:
-            return None
+        if lease is not None and gone.rowcount == 1:
+            give_back(transaction, lease, clock)
         transaction.emit("deployments", row["name"])
-        return find(transaction.connection, row["name"])
 
 
 def endpoint_of(row: Row, tracking_uri: str) -> Endpoint:

@@ -8,16 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from ...errors import BackendFailed, Conflict, Invalid, MLPlatError, NotFound, Unavailable
+from ...errors import BackendFailed, Conflict, Invalid, MLPlatError, Unavailable
 from ...home import Home
-from ...models import Deployment, DeploymentSpec, DeploymentState, JobLog, ModelVersion, Page
+from ...models import Deployment, DeploymentSpec, DeploymentState, JobLog, Page
 from ...protocols import Clock, ServingTarget
 from ...store import Store
+from ..gpus import GPUsService
+from ..gpus.of_deployments import of_deployments
+from ..gpus.wishes import columns_of, named_as_asked, request_of
 from . import asking, logs
-from .rows import LOG, TABLE, TOKEN, find, read_token, to_deployment, write_token
+from .rows import LOG, TABLE, TOKEN, Row, find, read_token, to_deployment, write_token
+from .served import served_version
 from .supervisor import Supervisor
 
 if TYPE_CHECKING:
@@ -32,39 +36,38 @@ MAX_LIMIT = 1000
 class DeploymentsService:
     """Deployments in the store; each has a folder with its token, its configuration and its log."""
 
-    def __init__(self, store: Store, home: Home, clock: Clock, runs: RunsService, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        home: Home,
+        clock: Clock,
+        runs: RunsService,
+        wake: Callable[[], None],
+        gpus: GPUsService,
+    ) -> None:
         self._store = store
         self._home = home
         self._clock = clock
         self._runs = runs
         self._wake = wake
-        self._supervisor = Supervisor(store, clock, lambda: runs.tracking_uri)
+        self._gpus = gpus
+        self._supervisor = Supervisor(store, clock, lambda: runs.tracking_uri, gpus)
 
     def create(self, spec: DeploymentSpec, *, owner: str, idempotency_key: str | None = None) -> Deployment:
         """Deploy a model version; the engine starts it. Returns at once, in state starting.
 
         An alias becomes the version that it points at now. With an `idempotency_key` a second call gives the
-        first one's deployment. Raises `NotFound` for the model, `Conflict` for a name that is taken.
+        first one's deployment. Raises `NotFound` for the model, `Conflict` for a name that is taken, and what
+        `GPUsService.refuse` raises for GPUs that it could never have.
         """
         key = f"{owner}:{idempotency_key}" if idempotency_key else None
         again = self._same_request(key, spec)
         if again is not None:
             return again
-        version = self._runs.resolve_model(spec.model)
-        if version.status != "READY":
-            raise Conflict(
-                f"version {version.version} of model {version.name} is {version.status.lower().replace('_', ' ')}",
-                hint="wait until it is ready",
-            )
-        served = {
-            "model": version.name,
-            "version": version.version,
-            "uri": version.uri,
-            "run_id": version.run_id,
-            "traffic": 100,
-            "asked": spec.model,
-            "source": self._local_files(version),
-        }
+        if spec.devices:
+            with named_as_asked():
+                self._gpus.refuse(request_of(columns_of(spec)), owner)
+        served = served_version(self._runs, spec.model)
         folder = self._home.endpoints / spec.name
         now = self._clock.now()
         try:
@@ -80,6 +83,7 @@ class DeploymentsService:
                         token_file=str(folder / TOKEN),
                         folder=str(folder),
                         handle={},
+                        **columns_of(spec),
                         created_at=now,
                         updated_at=now,
                         idempotency_key=key,
@@ -104,13 +108,15 @@ class DeploymentsService:
         if after:
             query = query.where(TABLE.c.name > after)
         with self._store.read() as connection:
-            found = [to_deployment(dict(row)) for row in connection.execute(query).mappings()]
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+            leases = of_deployments(connection, [row["name"] for row in rows if row["gpus"]])
+        found = [to_deployment(row, leases.get(row["name"])) for row in rows]
         return Page[Deployment](items=found[:limit], next=found[limit - 1].name if len(found) > limit else None)
 
     def get(self, name: str) -> Deployment:
         """A deployment. Raises `NotFound`."""
         with self._store.read() as connection:
-            return to_deployment(find(connection, name))
+            return self._shown(connection, find(connection, name))
 
     def delete(self, name: str) -> Deployment:
         """End a deployment and return, as it was, when none of its processes is left.
@@ -136,23 +142,29 @@ class DeploymentsService:
             hint=f"see {self._home.log / 'engine.log'}",
         )
 
-    def wait_ready(self, name: str, *, timeout: float = 60.0) -> Deployment:
-        """Return when the endpoint answers.
+    def wait_ready(
+        self, name: str, *, timeout: float = 60.0, on_change: Callable[[Deployment], None] | None = None
+    ) -> Deployment:
+        """Return when the endpoint answers; `on_change` hears of every other state and message until then.
 
         Raises `BackendFailed` with the end of its log where it failed, `Unavailable` where it takes longer
         than `timeout` seconds, and `NotFound`.
         """
         found = self.get(name)
+        said = (found.state, found.message)
         for _ in self._looks(timeout):
             found = self.get(name)
             if found.state is DeploymentState.READY:
                 return found
+            if on_change is not None and said != (found.state, found.message):
+                said = (found.state, found.message)
+                on_change(found)
             if found.state is DeploymentState.FAILED:
                 raise BackendFailed(
                     self._with_tail(f"deployment {name} failed: {found.message}", name), hint=_logs(name)
                 )
         raise Unavailable(
-            self._with_tail(f"deployment {name} is {found.state} after {timeout:g} s", name),
+            self._with_tail(f"deployment {name} is {found.state} after {timeout:g} s{_why(found)}", name),
             hint=f"it goes on; see: {_logs(name)}",
         )
 
@@ -167,7 +179,7 @@ class DeploymentsService:
             raise Conflict(f"deployment {name} has failed: {found.message}", hint=_logs(name))
         if found.url is None or found.state in (DeploymentState.STARTING, DeploymentState.STOPPED):
             self._wake()
-            raise Unavailable(f"deployment {name} is {found.state}", hint="try again when it is ready")
+            raise Unavailable(f"deployment {name} is {found.state}{_why(found)}", hint="try again when it is ready")
         return asking.predict(name, found.url, read_token(Path(found.token_file or "")), body)
 
     def log(self, name: str, *, offset: int = 0) -> JobLog:
@@ -203,12 +215,19 @@ class DeploymentsService:
             row = connection.execute(select(TABLE).where(TABLE.c.idempotency_key == key)).mappings().first()
         if row is None:
             return None
-        if (row["name"], row["target"], row["versions"][0].get("asked")) != (spec.name, spec.target, spec.model):
+        asked = {"name": spec.name, "target": spec.target, "model": spec.model, **columns_of(spec)}
+        made = {**row, "model": row["versions"][0].get("asked")}
+        if any(made[name] != value for name, value in asked.items()):
             raise Conflict(
                 f"the idempotency key was used for deployment {row['name']}, which is another request",
                 hint="use a new key for a new request",
             )
-        return to_deployment(dict(row))
+        with self._store.read() as connection:
+            return self._shown(connection, dict(row))
+
+    def _shown(self, connection: Connection, row: Row) -> Deployment:
+        leases = of_deployments(connection, [row["name"]] if row["gpus"] else [], self._clock.now())
+        return to_deployment(row, leases.get(row["name"]))
 
     def _taken(self, name: str) -> MLPlatError:
         with self._store.read() as connection:
@@ -222,23 +241,6 @@ class DeploymentsService:
             hint=f"take another name, or delete it: jupyter mlplat deployments delete {name}",
             fields={"name": "taken"},
         )
-
-    def _local_files(self, version: ModelVersion) -> str | None:
-        """The folder of a model's files where it is on this machine; None where they must be downloaded."""
-        from ..runs.tracking import translated
-
-        with translated(f"model {version.name}"):
-            location = str(self._runs.client().get_model_version_download_uri(version.name, version.version))
-        path = Path(location.removeprefix("file://"))
-        if not path.is_absolute():
-            return None
-        if not (path / "MLmodel").is_file():
-            raise NotFound(
-                f"the files of version {version.version} of model {version.name} are not there: {path}",
-                hint="log the model again, or deploy another version",
-                fields={"model": "files missing"},
-            )
-        return str(path)
 
     def _make_folder(self, folder: Path) -> None:
         try:
@@ -270,6 +272,10 @@ class DeploymentsService:
             folder = connection.execute(select(TABLE.c.folder).where(TABLE.c.name == name)).scalar()
         last = logs.tail(Path(folder) / LOG) if folder else ""
         return f"{message}; the end of its log: {last}" if last else message
+
+
+def _why(one: Deployment) -> str:
+    return f": {one.message}" if one.message else ""
 
 
 def _logs(name: str) -> str:

@@ -6,20 +6,24 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from ...errors import MLPlatError
 from ...models import DeploymentState
 from ...protocols import Clock, EndpointStatus, ServingTarget
 from ...store import Store
+from ..gpus import GPUsService
+from ..gpus.of_jobs import WAITS
 from . import asking
-from .rows import TABLE, Row, endpoint_of, move, read_token
+from .devices import Devices
+from .rows import TABLE, Row, endpoint_of, move, read_token, remove
 
 log = logging.getLogger("jupyter_mlplat.deployments")
 
@@ -46,10 +50,11 @@ class Supervisor:
     `failures` in a row, `next` (not before this time), `ready_at`, and `died` until the next start.
     """
 
-    def __init__(self, store: Store, clock: Clock, tracking_uri: Callable[[], str]) -> None:
+    def __init__(self, store: Store, clock: Clock, tracking_uri: Callable[[], str], gpus: GPUsService) -> None:
         self._store = store
         self._clock = clock
         self._tracking_uri = tracking_uri
+        self._devices = Devices(store, clock, gpus)
         self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
         self._working: dict[str, Future[None]] = {}
@@ -61,8 +66,10 @@ class Supervisor:
         with self._lock:
             if self._stopped:
                 return 0
-            rows = self._rows()
             self._working = {name: future for name, future in self._working.items() if not future.done()}
+            rows = self._rows()
+            if self._ask_for_devices([row for row in rows if row["name"] not in self._working]):
+                rows = self._rows()
             for row in rows:
                 if row["name"] not in self._working and (row["stop_requested"] or row["state"] != "failed"):
                     self._working[row["name"]] = self._executor().submit(self._guarded, self._step, row, make_target)
@@ -84,6 +91,15 @@ class Supervisor:
             wait(ends)
             self._executor().shutdown()
             self._pool = None
+
+    def _ask_for_devices(self, rows: Sequence[Row]) -> bool:
+        try:
+            return self._devices.look([row for row in rows if self._could_start(row)])
+        except MLPlatError as error:
+            log.warning("deployments cannot ask for GPUs: %s", error.message)
+        except Exception:
+            log.exception("deployments cannot ask for GPUs")
+        return True
 
     def _executor(self) -> ThreadPoolExecutor:
         if self._pool is None:
@@ -108,12 +124,11 @@ class Supervisor:
         if row["stop_requested"]:
             self._remove(row, make_target)
             return
-        handle = row["handle"].get("target")
-        if row["state"] == DeploymentState.STOPPED or handle is None:
-            if self._due(row):
-                self._start(row, make_target)
+        if self._could_start(row):
+            self._start(row, make_target)
+        if not _has_process(row):
             return
-        target = make_target(row["target"])
+        target, handle = make_target(row["target"]), row["handle"]["target"]
         status = target.probe(endpoint_of(row, self._tracking_uri()), handle)
         if status.state == "dead":
             self._died(row, status, target)
@@ -127,13 +142,24 @@ class Supervisor:
                 message = f"its process lives, but has not answered the health check for {silent:.0f} s"
                 self._move(row, to=DeploymentState.DEGRADED, message=message)
 
-    def _due(self, row: Row) -> bool:
+    def _could_start(self, row: Row) -> bool:
+        """True where it is to run, has no process, and is due."""
+        if row["stop_requested"] or row["state"] == DeploymentState.FAILED or _has_process(row):
+            return False
         after = row["handle"].get("next")
         return after is None or self._clock.now() >= datetime.fromisoformat(after)
 
     def _start(self, row: Row, make_target: MakeTarget) -> None:
-        """Claim the start, start, write down what was started. Who loses a claim ends what it started."""
+        """Claim the start, start, write down what was started. Who loses a claim ends what it started.
+
+        One that needs devices starts when it has them.
+        """
         target = make_target(row["target"])
+        shown: dict[str, str] | None = {}
+        if row["gpus"]:
+            shown = self._devices.environment(row, lambda: self._end(row, make_target))
+        if shown is None:
+            return
         handle = {name: row["handle"][name] for name in ("port", "failures") if name in row["handle"]}
         stopped = row["state"] == DeploymentState.STOPPED
         restarts = row["restarts"] + (1 if row["handle"].get("died") else 0)
@@ -142,14 +168,15 @@ class Supervisor:
             to=DeploymentState.STARTING if stopped else None,
             handle=handle,
             restarts=restarts,
-            message=None if stopped else row["message"],
+            message=None if stopped or (row["message"] or "").startswith(WAITS) else row["message"],
         )
         if claimed is None:
             return
-        endpoint = endpoint_of(claimed, self._tracking_uri())
+        endpoint = replace(endpoint_of(claimed, self._tracking_uri()), environment=shown)
         try:
             status = target.start(endpoint)
         except MLPlatError as error:
+            target.stop(endpoint, {})
             self._failed(claimed, error.message, final=False)
             return
         port = status.handle.get("port")
@@ -184,7 +211,11 @@ class Supervisor:
         handle: dict[str, Any] = {"port": row["handle"].get("port"), "failures": failures, "died": True}
         if failures >= (MAX_FINAL_FAILURES if final else MAX_FAILURES):
             self._move(
-                row, to=DeploymentState.FAILED, handle=handle, message=f"given up after {failures} tries: {message}"
+                row,
+                to=DeploymentState.FAILED,
+                gives_back=True,
+                handle=handle,
+                message=f"given up after {failures} tries: {message}",
             )
             return
         handle["next"] = (now + timedelta(seconds=BACKOFF_SECONDS[failures - 1])).isoformat()
@@ -196,6 +227,7 @@ class Supervisor:
         self._move(
             row,
             to=DeploymentState.STOPPED,
+            gives_back=True,
             handle={"port": row["handle"].get("port")},
             message="stopped with the engine; it starts again with the next one",
         )
@@ -204,16 +236,19 @@ class Supervisor:
         """End what runs, then the folder with its token, and the row last: while it is there, the name is taken."""
         self._end(row, make_target)
         shutil.rmtree(row["folder"], ignore_errors=True)
-        with self._store.write() as transaction:
-            transaction.connection.execute(
-                delete(TABLE).where(TABLE.c.name == row["name"], TABLE.c.created_at == row["created_at"])
-            )
-            transaction.emit("deployments", row["name"])
+        remove(self._store, self._clock, row)
         self._silent_since.pop(row["name"], None)
 
     def _end(self, row: Row, make_target: MakeTarget) -> None:
         target = make_target(row["target"])
         target.stop(endpoint_of(row, self._tracking_uri()), row["handle"].get("target") or {})
 
-    def _move(self, row: Row, *, to: DeploymentState | None = None, **values: Any) -> Row | None:
-        return move(self._store, self._clock, row, to=to, **values)
+    def _move(
+        self, row: Row, *, to: DeploymentState | None = None, gives_back: bool = False, **values: Any
+    ) -> Row | None:
+        return move(self._store, self._clock, row, to=to, gives_back=gives_back, **values)
+
+
+def _has_process(row: Row) -> bool:
+    """True where one was started and nobody has seen its end."""
+    return row["state"] != DeploymentState.STOPPED and row["handle"].get("target") is not None

@@ -15,26 +15,31 @@ from sqlalchemy import Connection, RowMapping, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ...errors import Conflict
-from ...models import GPU, LeaseState
+from ...models import GPU, HolderKind, LeaseState
 from ...processes import alive, host_id
 from ...protocols import Clock
 from ...store import Transaction, tables
 from .budgets import Budgets
 from .prices import PriceFile
-from .queue import Decision, Device, Rank, Request, decide, overtaken, why_before
+from .queue import Decision, Device, Rank, Request, Window, decide, overtaken, why_before
 from .quotas import Quotas
 from .rows import (
     HELD,
+    LASTING,
     WAITING,
     devices_by_owner,
     live_on,
+    living_deployments,
     living_jobs,
     load_of,
     queue_of,
     ranks_of,
     to_rank,
     to_request,
+    windows_on,
 )
+
+SHUT_DOWN_WITHIN = timedelta(minutes=2)
 
 _DEVICES = select(tables.devices).where(tables.devices.c.host == bindparam("host"))
 _LOCK = _DEVICES.order_by(tables.devices.c.uuid).with_for_update()
@@ -139,13 +144,18 @@ class Ledger:
         """Those that wait, by number, and what they can be given."""
         if rows is None:
             rows = connection.execute(_DEVICES, {"host": self.host}).mappings().all()
-        known = {row["uuid"]: row for row in rows}
-        devices = [device_of(one, known[one.uuid]) for one in found if one.uuid in known]
+        devices = self.devices(connection, found, rows)
         if not any(device.room > 0 for device in devices):
             return {}, Decision()
         queue = {row["id"]: row for row in queue_of(connection, self.host)}
         over = self.bounds(connection, {row["owner"] for row in queue.values()})
         return queue, decide(map(to_request, queue.values()), devices, over)
+
+    def devices(self, connection: Connection, found: Sequence[GPU], rows: Sequence[RowMapping]) -> list[Device]:
+        """The devices of this host that the ledger knows, with who has them and for whom they are reserved."""
+        known = {row["uuid"]: row for row in rows}
+        windows = windows_on(connection, self.host, self._clock.now())
+        return [device_of(one, known[one.uuid], windows.get(one.uuid, ())) for one in found if one.uuid in known]
 
     def bounds(
         self, connection: Connection, owners: Collection[str]
@@ -166,9 +176,24 @@ class Ledger:
             if taken.rowcount != 1:
                 raise Conflict(f"device {uuid} was given to another one", hint="try again")
         now = self._clock.now()
-        until = now + timedelta(seconds=row["seconds"]) if row["seconds"] is not None else None
+        until = self.until(connection, row, uuids, now)
         given = {"given": uuids, "now": now, "until": until, "costs": self._price(gpus, row)}
         connection.execute(_GRANT, {"lease": row["id"], "was": WAITING, **given})
+
+    def until(
+        self, connection: Connection, row: Mapping[Any, Any], uuids: Sequence[str], now: datetime
+    ) -> datetime | None:
+        """When a lease that gets devices now ends: after its time, or as the devices are reserved for others.
+
+        None where nothing ends it; a job's and a deployment's lease ends with that.
+        """
+        if row["kind"] in LASTING:
+            return None
+        windows = windows_on(connection, self.host, now)
+        ends = [one.starts for uuid in uuids for one in windows.get(uuid, ()) if row["owner"] not in one.users]
+        if row["seconds"] is not None:
+            ends.append(row["seconds"])
+        return now + timedelta(seconds=min(ends)) if ends else None
 
     def _price(self, gpus: Sequence[GPU], row: RowMapping) -> float | None:
         """Of one of these devices for an hour, on average, or of the share of it; None where none has a price."""
@@ -191,17 +216,27 @@ class Ledger:
         now, lives = self._clock.now(), cache(alive)
         live = live_on(connection, self.host)
         living = living_jobs(connection, [row["job_id"] for row in live if row["job_id"] is not None])
+        served = living_deployments(connection, [row["deployment"] for row in live if row["deployment"] is not None])
 
         def gone(row: RowMapping) -> bool:
             if row["job_id"] is not None:
                 return row["job_id"] not in living
+            if row["deployment"] is not None:
+                return row["deployment"] not in served
             if row["pid"] is None or row["boot"] != self.boot:
                 return row["pid"] is not None
             used = row["user_pid"] is not None and lives(row["user_pid"], row["user_started"])
             return not used and not lives(row["pid"], row["pid_started"])
 
         found = {row["id"]: "owner_gone" for row in live if gone(row)}
-        return found | {row["id"]: "time_up" for row in live if row["ends_at"] is not None and row["ends_at"] <= now}
+        for row in live:
+            # A kernel whose devices are reserved for others is shut down, where its server lives.
+            more = (
+                SHUT_DOWN_WITHIN if row["kind"] == HolderKind.KERNEL.value and row["seconds"] is None else timedelta()
+            )
+            if row["ends_at"] is not None and row["ends_at"] + more <= now:
+                found.setdefault(row["id"], "time_up")
+        return found
 
 
 def lock_devices(connection: Connection, host: str) -> Sequence[RowMapping]:
@@ -240,7 +275,7 @@ def _between(before: float | None, after: float | None) -> float | None:
     return middle if before < middle < after else None
 
 
-def device_of(gpu: GPU, row: RowMapping | None = None) -> Device:
+def device_of(gpu: GPU, row: RowMapping | None = None, windows: Sequence[Window] = ()) -> Device:
     return Device(
         uuid=gpu.uuid,
         name=gpu.name,
@@ -248,4 +283,5 @@ def device_of(gpu: GPU, row: RowMapping | None = None) -> Device:
         used=gpu.memory_used_bytes,
         lease=row["lease_id"] if row is not None else None,
         shared=row["shared"] if row is not None else 0,
+        windows=windows,
     )

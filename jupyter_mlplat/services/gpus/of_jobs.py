@@ -15,12 +15,13 @@ from ...errors import MLPlatError, Unavailable
 from ...models import GPU, HolderKind, JobState, LeaseRequest, LeaseState
 from ...protocols import Clock, GPUSource
 from ...store import Store, Transaction, tables
-from .ledger import Ledger, device_of, end_lease, lock_devices
+from .ledger import Ledger, end_lease, lock_devices
 from .possible import refuse_impossible
 from .queue import Held, give_way
 from .quotas import Quotas
 from .rows import LIVE, WAITING, find, held_on, of_jobs, queue_of, to_request
 from .visible import environment_of
+from .wishes import request_of
 
 AT_ONCE = 25
 """So many jobs are brought into the queue for devices in one transaction."""
@@ -99,7 +100,7 @@ class JobLeases:
                     "label": row["name"], "notebook": row["notebook"], "job_id": row["id"],
                     "attempt": row["attempt"] + 1, "interruptible": row["interruptible"], "count": request.count,
                     "gpu_type": request.gpu_type, "memory": request.memory, "shared": request.shared,
-                    "priority": request.priority,
+                    "priority": request.priority, "seconds": row["timeout"],
                 }  # fmt: skip
                 made.append(self._ledger.enter(transaction, values))
                 if (row["message"] or "").startswith(WAITS):
@@ -150,15 +151,15 @@ class JobLeases:
             return False
         with self._store.write() as transaction:
             connection = transaction.connection
-            known = {row["uuid"]: row for row in self._ledger.lock(transaction, found)}
+            rows = self._ledger.lock(transaction, found)
             if stale:
                 connection.execute(update(table).where(table.c.id.in_(stale)).values(wanted_by=None))
             queue = connection.execute(_RANKED, {"host": self._ledger.host}).mappings().all()
-            devices = [device_of(one, known[one.uuid]) for one in found if one.uuid in known]
+            devices = self._ledger.devices(connection, found, rows)
             # The latest comes first: it has the least to lose.
             leases = [
                 Held(row["id"], row["devices"], row["priority"], row["memory"] or 0 if row["shared"] else None,
-                     asked=row["wanted_by"])
+                     asked=row["wanted_by"], owner=row["owner"])
                 for row in sorted(
                     held_on(connection, self._ledger.host), key=lambda one: (one["priority"], -one["id"])
                 )
@@ -206,14 +207,6 @@ def end_with_attempt(transaction: Transaction, job: int, reason: str, clock: Clo
     said = "preempted" if row["wanted_by"] is not None else reason
     if end_lease(connection, row, LeaseState.RELEASED, said, clock.now()):
         transaction.emit("gpus", str(row["id"]))
-
-
-def request_of(row: Mapping[Any, Any]) -> LeaseRequest:
-    """What a job asks for. `row` is the job's."""
-    return LeaseRequest.model_validate(
-        {"count": row["gpus"], "gpu_type": row["gpu_type"], "memory": row["gpu_memory"], "shared": row["gpu_shared"],
-         "priority": row["priority"]}
-    )  # fmt: skip
 
 
 _RANKED = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...errors import Invalid, Unavailable
-from ...models import GPU, LeaseRequest
+from ...models import GPU, DeviceRequest, LeaseRequest
 from .ledger import device_of
 from .queue import Request
 
 
-def refuse_impossible(request: LeaseRequest, found: Sequence[GPU]) -> None:
+def refuse_impossible(request: DeviceRequest, found: Sequence[GPU]) -> None:
     """Raise `Unavailable` where a host has no device, `Invalid` where it could never give what is asked for."""
     if not found:
         raise Unavailable("this machine has no GPU: the driver reports no device", hint="see jupyter mlplat gpus list")
@@ -26,14 +26,13 @@ def refuse_impossible(request: LeaseRequest, found: Sequence[GPU]) -> None:
     )
 
 
-def to_wish(request: LeaseRequest) -> Request:
+def to_wish(request: DeviceRequest) -> Request:
     """What is asked for, without a place in the queue."""
-    return Request(
-        0, "", gpu_type=request.gpu_type, memory=request.memory, wanted=request.devices, shared=request.shared
-    )
+    shared = isinstance(request, LeaseRequest) and request.shared
+    return Request(0, "", gpu_type=request.gpu_type, memory=request.memory, wanted=request.devices, shared=shared)
 
 
-def _in_words(request: LeaseRequest) -> str:
+def _in_words(request: DeviceRequest) -> str:
     words = f"{request.count} × {request.gpu_type or 'GPU'}"
     if request.memory is not None:
         words += f" with {request.memory / 2**30:.3g} GiB"

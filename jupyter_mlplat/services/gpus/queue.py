@@ -7,6 +7,9 @@ waited for `PATIENCE` is not overtaken any more: nobody starves.
 Devices are given out from the head. One that has to wait keeps the free devices that it could take from those behind
 it, so that small requests do not hold up a large one for ever; behind it only such devices are given out that it
 cannot use or does not need. One that waits for its owner's quota keeps nothing.
+
+A reserved device is given to nobody else while its window is open, and before it only to those that will be gone by
+then, or that can be cut short. (Slurm, which knows how long every job may take, does the same by `backfill`.)
 """
 
 from __future__ import annotations
@@ -18,6 +21,24 @@ from datetime import timedelta
 PATIENCE = timedelta(minutes=10)
 BY_THE_WAY = 2**30
 """Bytes, or a twentieth of its memory, that a device may have in use and still is free: what a display takes."""
+WORTH_S = 300.0
+"""For less nobody is given a device that is taken away again."""
+AHEAD_S = 86400.0
+"""So long before its window a device is kept from those whose end nobody knows and that cannot be cut short."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """A time for which a device is reserved, in seconds from now on: 0 or less is in the past."""
+
+    users: frozenset[str]
+    starts: float
+    ends: float
+    words: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.starts <= 0 < self.ends
 
 
 @dataclass
@@ -30,6 +51,7 @@ class Device:
     used: int
     lease: int | None = None
     shared: int = 0
+    windows: Sequence[Window] = ()
 
     @property
     def free(self) -> bool:
@@ -53,6 +75,10 @@ class Request:
     memory: int | None = None
     wanted: Sequence[str] | None = None
     shared: bool = False
+    seconds: float | None = None
+    """It is held for so long at the most."""
+    lasting: bool = False
+    """It cannot be cut short when somebody's reservation begins."""
 
     def suits(self, device: Device) -> bool:
         """True where the device is of the kind that is asked for, whether it is free or not."""
@@ -62,9 +88,20 @@ class Request:
             and device.memory >= (self.memory or 1)
         )
 
+    def kept_out(self, device: Device, after: float = 0.0) -> Window | None:
+        """The reservation of others for which it cannot have the device, or could not `after` so many seconds."""
+        for window in device.windows:
+            if self.owner in window.users or window.ends <= after:
+                continue
+            before = window.starts - after
+            needed = AHEAD_S if self.lasting else WORTH_S
+            if before <= 0 or before < (needed if self.seconds is None else min(self.seconds, needed)):
+                return window
+        return None
+
     def can_have(self, device: Device) -> bool:
         """True where it could have (its share of) the device now."""
-        if not self.suits(device):
+        if not self.suits(device) or self.kept_out(device) is not None:
             return False
         return device.room >= (self.memory or 1) if self.shared else device.free
 
@@ -138,9 +175,11 @@ def decide(
         if made.held_up[one.id] is not None or not left:
             continue
         fitting = [device for device in left if one.can_have(device)]
-        # The smallest that suffices: large devices, and whole ones, stay for those that need them.
-        fitting.sort(key=lambda device: device.room if one.shared else device.memory)
+        # What is reserved for its owner, then the smallest that suffices: large devices, and whole ones, stay for
+        # those that need them.
+        fitting.sort(key=lambda device: (not _is_its_own(one, device), device.room if one.shared else device.memory))
         if len(fitting) < one.count:
+            made.held_up[one.id] = _reserved(one, left)
             kept.update(device.uuid for device in fitting)
             kept.update(_coming(one, devices, kept)[: one.count - len(fitting)])
         else:
@@ -160,9 +199,23 @@ def _coming(one: Request, devices: Sequence[Device], kept: set[str]) -> list[str
     shared = [
         device
         for device in devices
-        if device.uuid not in kept and one.suits(device) and device.room > 0 and device.shared > 0
+        if device.uuid not in kept
+        and one.suits(device)
+        and device.room > 0
+        and device.shared > 0
+        and one.kept_out(device) is None
     ]
     return [device.uuid for device in sorted(shared, key=lambda device: -device.room)]
+
+
+def _is_its_own(one: Request, device: Device) -> bool:
+    return any(window.open and one.owner in window.users for window in device.windows)
+
+
+def _reserved(one: Request, devices: Iterable[Device]) -> str | None:
+    """For whom those devices are reserved that it could have otherwise, in words; None where there are none."""
+    windows = (one.kept_out(device) for device in devices if one.suits(device) and device.free)
+    return next((window.words for window in windows if window is not None), None)
 
 
 @dataclass(frozen=True)
@@ -175,6 +228,7 @@ class Held:
     share: int | None = None
     asked: int | None = None
     """The request for which it is going already."""
+    owner: str = ""
 
 
 def give_way(
@@ -183,8 +237,8 @@ def give_way(
     """Which leases have to go, and for which request.
 
     `queue` has each request with its priority and whether it could be taken back itself: such a one takes nothing from
-    those of its own priority. `leases` stand in the order in which they go. None goes where what could go would not be
-    enough.
+    those of its own priority. Whoever it is, it takes the devices that are reserved for it. `leases` stand in the order
+    in which they go. None goes where what could go would not be enough.
     """
     chosen: dict[int, int] = {}
     kept: set[str] = set()
@@ -195,9 +249,17 @@ def give_way(
             for lease in leases
             if lease.asked is None
             and lease.id not in chosen
-            and (lease.priority < priority or (lease.priority == priority and not interruptible))
+            and (
+                lease.priority < priority
+                or (lease.priority == priority and not interruptible)
+                or any(device.uuid in lease.devices and _in_its_way(one, lease, device) for device in devices)
+            )
         ]
-        room = {device.uuid: device for device in devices if one.suits(device) and device.uuid not in kept}
+        room = {
+            device.uuid: device
+            for device in devices
+            if one.suits(device) and one.kept_out(device) is None and device.uuid not in kept
+        }
         goes: list[Held] = []
         while len(had := [uuid for uuid, device in room.items() if _free_after(one, device, [*going, *goes])]) < (
             one.count
@@ -212,6 +274,12 @@ def give_way(
             kept.update(needed)
             chosen.update({lease.id: one.id for lease in goes if any(uuid in needed for uuid in lease.devices)})
     return chosen
+
+
+def _in_its_way(one: Request, lease: Held, device: Device) -> bool:
+    return any(
+        window.open and one.owner in window.users and lease.owner not in window.users for window in device.windows
+    )
 
 
 def _free_after(one: Request, device: Device, gone: Sequence[Held]) -> bool:

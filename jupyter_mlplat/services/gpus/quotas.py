@@ -30,6 +30,10 @@ class Quotas:
                     f"{count} devices are more than the quota of {whose}: {limit}", hint="ask for fewer devices"
                 )
 
+    def limit_of(self, whose: str) -> int | None:
+        """Devices that a user, or an `@group`, may have at a time."""
+        return self.limits.get(whose, None if whose.startswith(GROUP) else self.limits.get(EVERYBODY))
+
     def over(self, held: Mapping[str, int], request: Request, more: Mapping[str, int]) -> str | None:
         """Which quota a request would go over now, in words; None where it would not.
 

@@ -8,14 +8,15 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select
 
-from ...models import JobState, Lease, LeaseState
+from ...models import DeploymentState, HolderKind, JobState, Lease, LeaseState
 from ...store import tables
 from ..rows import number_of, unknown
-from .queue import PATIENCE, Device, Rank, Request
+from .queue import PATIENCE, Device, Rank, Request, Window
 
 WAITING = LeaseState.QUEUED.value
 HELD = LeaseState.GRANTED.value
 LIVE = (WAITING, HELD)
+LASTING = (HolderKind.JOB.value, HolderKind.DEPLOYMENT.value)
 FAIR = timedelta(hours=24)
 """Fair share looks back so far."""
 
@@ -26,7 +27,7 @@ _FIND = select(tables.leases).where(_LEASES.id == bindparam("number"))
 _QUEUE = (
     select(
         _LEASES.id, _LEASES.owner, _LEASES.count, _LEASES.gpu_type, _LEASES.memory, _LEASES.wanted, _LEASES.shared,
-        _LEASES.seconds, _LEASES.held_up,
+        _LEASES.seconds, _LEASES.held_up, _LEASES.kind, _LEASES.interruptible,
     )
     .where(_LEASES.host == bindparam("host"), _LEASES.state == WAITING)
     .order_by(_LEASES.place, _LEASES.id)
@@ -52,6 +53,9 @@ _LOAD = (
 _LIVE = select(
     _LEASES.id,
     _LEASES.job_id,
+    _LEASES.deployment,
+    _LEASES.kind,
+    _LEASES.seconds,
     _LEASES.boot,
     _LEASES.pid,
     _LEASES.pid_started,
@@ -59,6 +63,16 @@ _LIVE = select(
     _LEASES.user_started,
     _LEASES.ends_at,
 ).where(_LEASES.host == bindparam("host"), _LEASES.state.in_(LIVE))
+_RESERVED = tables.reservations.c
+_WINDOWS = (
+    select(_RESERVED.whose, _RESERVED.users, _RESERVED.devices, _RESERVED.starts_at, _RESERVED.ends_at)
+    .where(
+        _RESERVED.host == bindparam("host"),
+        _RESERVED.ends_at > bindparam("now", type_=_RESERVED.ends_at.type),
+        _RESERVED.cancelled_at.is_(None),
+    )
+    .order_by(_RESERVED.starts_at, _RESERVED.id)
+)
 
 
 def find(connection: Connection, lease_id: str) -> RowMapping:
@@ -108,6 +122,15 @@ def living_jobs(connection: Connection, numbers: Sequence[int]) -> set[int]:
     return set(connection.execute(query).scalars())
 
 
+def living_deployments(connection: Connection, names: Sequence[str]) -> set[str]:
+    """Those of these deployments that are there and have not failed."""
+    if not names:
+        return set()
+    table = tables.deployments
+    query = select(table.c.name).where(table.c.name.in_(names), table.c.state != DeploymentState.FAILED.value)
+    return set(connection.execute(query).scalars())
+
+
 def of_jobs(connection: Connection, numbers: Sequence[int], now: datetime | None = None) -> dict[int, Lease]:
     """The last lease of each of these jobs that has asked for devices, by the job's number.
 
@@ -118,12 +141,14 @@ def of_jobs(connection: Connection, numbers: Sequence[int], now: datetime | None
     table = tables.leases
     last = select(func.max(table.c.id)).where(table.c.job_id.in_(numbers)).group_by(table.c.job_id)
     rows = connection.execute(select(table).where(table.c.id.in_(last))).mappings().all()
-    found = {}
-    for row in rows:
-        place = place_of(connection, row) if row["state"] == WAITING else None
-        starts = starts_on(connection, row["host"], now, place) if now is not None and place is not None else {}
-        found[row["job_id"]] = to_lease(row, place, starts.get(row["id"]))
-    return found
+    return {row["job_id"]: to_lease_now(connection, row, now) for row in rows}
+
+
+def to_lease_now(connection: Connection, row: RowMapping, now: datetime | None = None) -> Lease:
+    """A lease with its position where it waits; with `now` also with its expected start."""
+    place = place_of(connection, row) if row["state"] == WAITING else None
+    starts = starts_on(connection, row["host"], now, place) if now is not None and place is not None else {}
+    return to_lease(row, place, starts.get(row["id"]))
 
 
 def place_of(connection: Connection, row: RowMapping) -> int:
@@ -181,7 +206,14 @@ def to_request(row: RowMapping) -> Request:
         memory=row["memory"],
         wanted=row["wanted"],
         shared=row["shared"],
+        seconds=row["seconds"],
+        lasting=is_lasting(row),
     )
+
+
+def is_lasting(row: Mapping[Any, Any]) -> bool:
+    """True for a claim that cannot be cut short: what runs with it would be lost."""
+    return row["kind"] in LASTING and not row["interruptible"]
 
 
 def to_rank(row: RowMapping) -> Rank:
@@ -196,7 +228,7 @@ def to_lease(row: RowMapping, position: int | None = None, expected_start: datet
         for name in (
             "state", "owner", "devices", "cause", "held_up", "host", "kind", "label", "pid", "count", "gpu_type",
             "memory", "shared", "priority", "granted_at", "ends_at", "ended_at", "reason", "notebook", "interruptible",
-            "idle_seconds", "idle_limit", "kept_until",
+            "idle_seconds", "idle_limit", "kept_until", "deployment",
         )
     }  # fmt: skip
     for name in ("job_id", "wanted_by"):
@@ -214,6 +246,18 @@ def to_lease(row: RowMapping, position: int | None = None, expected_start: datet
     )
 
 
+def windows_on(connection: Connection, host: str, now: datetime) -> dict[str, list[Window]]:
+    """The reservations of a host that have not ended, by device, the earliest first."""
+    found: dict[str, list[Window]] = {}
+    for row in connection.execute(_WINDOWS, {"host": host, "now": now}).mappings():
+        starts, ends = row["starts_at"], row["ends_at"]
+        words = f"reserved for {row['whose']} from {starts:%Y-%m-%d %H:%M} to {ends:%Y-%m-%d %H:%M} UTC"
+        window = Window(frozenset(row["users"]), (starts - now).total_seconds(), (ends - now).total_seconds(), words)
+        for uuid in row["devices"]:
+            found.setdefault(uuid, []).append(window)
+    return found
+
+
 def starts_on(connection: Connection, host: str, now: datetime, places: int | None = None) -> Mapping[int, datetime]:
     """When those that wait for devices of a host may start, or the first so many of them; id -> time."""
     seconds = typical_seconds(connection, host)
@@ -221,7 +265,10 @@ def starts_on(connection: Connection, host: str, now: datetime, places: int | No
         return {}
     table = tables.devices
     rows = connection.execute(select(table).where(table.c.host == host)).mappings()
-    devices = [Device(row["uuid"], row["name"], row["memory"], used=0) for row in rows]
+    windows = windows_on(connection, host, now)
+    devices = [
+        Device(row["uuid"], row["name"], row["memory"], used=0, windows=windows.get(row["uuid"], ())) for row in rows
+    ]
     return expected_starts(queue_of(connection, host, places), held_on(connection, host), devices, seconds, now)
 
 
@@ -229,23 +276,31 @@ def expected_starts(
     queue: Sequence[RowMapping], held: Sequence[RowMapping], devices: Sequence[Device], seconds: float, now: datetime
 ) -> dict[int, datetime]:
     """When each that waits may start, where every lease is held for `seconds`; id -> time."""
-    free_at = {device.uuid: now for device in devices}
+    free_at = {device.uuid: 0.0 for device in devices}
     for row in held:
         ends = row["ends_at"] or max(row["granted_at"] + timedelta(seconds=seconds), now)
         for uuid in row["devices"]:
-            free_at[uuid] = max(free_at.get(uuid, now), ends)
+            free_at[uuid] = max(free_at.get(uuid, 0.0), (ends - now).total_seconds())
     found = {}
-    suitable: dict[object, list[str]] = {}
+    suitable: dict[object, list[Device]] = {}
     for row in queue:
         request = to_request(row)
         kind = (request.gpu_type, request.memory, tuple(request.wanted or ()))
         if kind not in suitable:
-            suitable[kind] = [device.uuid for device in devices if request.suits(device)]
+            suitable[kind] = [device for device in devices if request.suits(device)]
         if len(suitable[kind]) < request.count:
             continue
-        taken = sorted(suitable[kind], key=free_at.__getitem__)[: request.count]
-        start = max(free_at[uuid] for uuid in taken)
-        found[request.id] = start
+        can_from = {device.uuid: _open_from(request, device, free_at[device.uuid]) for device in suitable[kind]}
+        taken = sorted(can_from, key=can_from.__getitem__)[: request.count]
+        start = max(can_from[uuid] for uuid in taken)
+        found[request.id] = now + timedelta(seconds=start)
         for uuid in taken:
-            free_at[uuid] = start + timedelta(seconds=row["seconds"] or seconds)
+            free_at[uuid] = start + (row["seconds"] or seconds)
     return found
+
+
+def _open_from(request: Request, device: Device, after: float) -> float:
+    """Seconds from now on until a device that is free `after` so many is not kept for others either."""
+    while (window := request.kept_out(device, after)) is not None:
+        after = window.ends
+    return after

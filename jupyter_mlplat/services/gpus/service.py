@@ -19,13 +19,16 @@ from ..rows import Asked, cursor_of, made_before, number_of
 from .budgets import Budgets
 from .idle import IdleWatch, is_idle
 from .ledger import Ledger, device_of
+from .of_deployments import DeploymentLeases
 from .of_jobs import JobLeases
 from .possible import refuse_impossible, to_wish
 from .prices import PriceFile
 from .quotas import Quotas
 from .reclaim import IdleRule, Reclaim
+from .reservations import Reservations
 from .rows import (
     HELD,
+    LASTING,
     LIVE,
     WAITING,
     find,
@@ -81,6 +84,8 @@ class GPUsService:
         self._wake = wake
         self._settled = self._woken = float("-inf")
         self.of_jobs = JobLeases(store, source, clock, quotas, self._ledger)
+        self.of_deployments = DeploymentLeases(store, source, quotas, self._ledger)
+        self.reservations = Reservations(store, source, clock, quotas, self._ledger)
 
     # --- looking ----------------------------------------------------------------------------
 
@@ -98,12 +103,14 @@ class GPUsService:
             held = held_on(connection, self.host)
             queue = self._queue(connection)
             warnings = self._budgets.warnings(connection)
+            reservations = self.reservations.on_this_host(connection)
         leases = [self._reclaim.shown(to_lease(row), found) for row in held]
         return GPUs(
             source=self._source.name,
             message=message,
             devices=[_with_leases(device, leases) for device in found],
             queue=[*queue],
+            reservations=[*reservations],
             warnings=warnings,
         )
 
@@ -205,6 +212,16 @@ class GPUsService:
         shown = [self._reclaim.shown(to_lease(row), found) for row in rows]
         return [one for one in shown if one.asked_at is not None and is_idle(one.devices, devices)]
 
+    def overdue(self) -> Sequence[Lease]:
+        """The leases of this host that kernels have although the devices are reserved for others by now."""
+        table, now = tables.leases, self._clock.now()
+        query = select(table).where(
+            table.c.host == self.host, table.c.state == HELD, table.c.kind == HolderKind.KERNEL.value,
+            table.c.seconds.is_(None), table.c.ends_at <= now,
+        )  # fmt: skip
+        with self._store.read() as connection:
+            return [to_lease(row) for row in connection.execute(query).mappings()]
+
     # --- asking and giving back ----------------------------------------------------------------
 
     def acquire(
@@ -280,20 +297,23 @@ class GPUsService:
     def adopt(self, notebook: str, *, pid: int) -> Lease | None:
         """The granted lease that process `pid` asked for ahead for a kernel of `notebook`, if there is one.
 
-        Its time does not run out any more. Each is adopted once.
+        Its time does not run out any more, except where its devices are reserved. Each is adopted once.
         """
         table = tables.leases
         ahead = (
             (table.c.kind == HolderKind.KERNEL.value) & (table.c.notebook == notebook) & (table.c.pid == pid)
-            & (table.c.state == HELD) & table.c.ends_at.is_not(None) & (table.c.host == self.host)
+            & (table.c.state == HELD) & table.c.seconds.is_not(None) & (table.c.host == self.host)
         )  # fmt: skip
         with self._store.read() as connection:
             number = connection.execute(select(func.max(table.c.id)).where(ahead)).scalar()
         if number is None:
             return None
         with self._store.write() as transaction:
-            taken = transaction.connection.execute(
-                update(table).where(ahead, table.c.id == number).values(ends_at=None, seconds=None)
+            connection, now = transaction.connection, self._clock.now()
+            row = {**find(connection, str(number)), "seconds": None}
+            ends = self._ledger.until(connection, row, row["devices"], now)
+            taken = connection.execute(
+                update(table).where(ahead, table.c.id == number).values(ends_at=ends, seconds=None)
             )
             if taken.rowcount != 1:
                 return None
@@ -365,25 +385,25 @@ class GPUsService:
             return to_lease(row, place)
         self._settled = time.monotonic()
         self.settle()
-        self._wake_for_jobs()
+        self._wake_for_work()
         with self._store.read() as connection:
             row = find(connection, lease_id)
             return to_lease(row, place_of(connection, row) if row["state"] == WAITING else None)
 
-    def _wake_for_jobs(self) -> None:
-        """Devices that jobs have come back only while an engine lives, which gives up jobs that are gone."""
+    def _wake_for_work(self) -> None:
+        """Devices that jobs and deployments have come back only while an engine lives, which gives up what is gone."""
         if time.monotonic() - self._woken < WAKE_EVERY_S:
             return
         self._woken = time.monotonic()
         with self._store.read() as connection:
-            of_jobs = any(row["job_id"] is not None for row in held_on(connection, self.host))
-        if of_jobs:
+            held = held_on(connection, self.host)
+        if any(row["kind"] in LASTING for row in held):
             self._wake()
 
     def release(self, lease_id: str, *, reason: str | None = None) -> Lease:
         """Give a lease back, or leave the queue. One that has ended stays as it is.
 
-        Raises `NotFound`, and `Conflict` where it is a job's: its attempt would go on with devices of others.
+        Raises `NotFound`, and `Conflict` where it is a job's or a deployment's, which would go on without it.
         """
         try:
             found: Sequence[GPU] = self._source.devices()
@@ -396,6 +416,11 @@ class GPUsService:
                 raise Conflict(
                     f"lease {lease_id} belongs to job {row['job_id']}",
                     hint=f"cancel the job: jupyter mlplat jobs cancel {row['job_id']}",
+                )
+            if row["deployment"] is not None and row["state"] in LIVE:
+                raise Conflict(
+                    f"lease {lease_id} belongs to deployment {row['deployment']}",
+                    hint=f"delete it: jupyter mlplat deployments delete {row['deployment']}",
                 )
             said = reason or ("cancelled" if row["state"] == WAITING else "released")
             if self._ledger.end(transaction.connection, row, LeaseState.RELEASED, said):

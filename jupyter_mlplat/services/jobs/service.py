@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, delete, select
 
 from ...attempts import LOG, OUTPUT
-from ...errors import Conflict, Invalid, MLPlatError
+from ...errors import Conflict, Invalid
 from ...home import Home
 from ...models import Job, JobLog, JobOptions, JobSpec, JobState, LeaseRequest, Page, Pruned, PruneRequest
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
-from ..gpus.of_jobs import request_of
 from ..gpus.rows import of_jobs
+from ..gpus.wishes import named_as_asked, request_of
 from ..rows import Asked, made_before, newest_first, number_of
 from .line import Place, places
 from .notebookfile import read_notebook
@@ -42,8 +42,6 @@ from .submission import OWN, Draft, check_language, gpu_columns, insert_job, opt
 from .waiting import wait_for
 
 LOG_CHUNK = 1 << 20
-FIELDS = {"count": "gpus", "memory": "gpu_memory"}
-"""How a job calls what a lease asks for."""
 
 
 class JobsService:
@@ -89,11 +87,8 @@ class JobsService:
         options = options_of(notebook, spec)
         self.channels.check(options.notify)
         if options.devices and self._refuse_gpus is not None:
-            try:
+            with named_as_asked():
                 self._refuse_gpus(request_of(gpu_columns(options)), owner)
-            except MLPlatError as error:
-                error.fields = {FIELDS.get(name, name): why for name, why in error.fields.items()}
-                raise
         values = validate(schema_of(notebook), dict(spec.parameters), secrets=options.secrets)
         return Draft(
             name=spec.name or path.stem[:200],

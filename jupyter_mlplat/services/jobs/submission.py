@@ -19,6 +19,7 @@ from ...home import Home
 from ...languages import SUPPORTED, language_of
 from ...models import JobOptions, JobState
 from ...store import Transaction, tables
+from ..gpus.wishes import columns_of
 from .notebookfile import source_of, tags_of
 from .rows import SUBMITTED
 
@@ -146,13 +147,7 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
 
 def gpu_columns(options: JobOptions) -> dict[str, Any]:
     """Which devices each attempt needs."""
-    return {
-        "gpus": options.devices,
-        "gpu_type": options.gpu_type,
-        "gpu_memory": options.gpu_memory,
-        "gpu_shared": options.gpu_shared,
-        "priority": options.priority,
-    }
+    return {**columns_of(options), "priority": options.priority}
 
 
 def write_notebook(path: Path, notebook: Mapping[str, Any]) -> None:

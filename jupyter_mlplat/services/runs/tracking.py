@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from ...errors import BackendFailed, Denied, Invalid, MLPlatError, NotFound, Unavailable
 from ...home import Home
+from ...loading import quick_imports
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -71,9 +72,9 @@ class Tracking:
             # MLflow's default is seven tries over minutes, too long for somebody who waits for a list.
             os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        from mlflow import MlflowClient
-
-        with translated("MLflow"), _one_at_a_time(self.home.run / "mlflow.lock"), _quiet():
+        with quick_imports():
+            from mlflow import MlflowClient
+        with translated("MLflow"), quick_imports(), _one_at_a_time(self.home.run / "mlflow.lock"), _quiet():
             if self.path:
                 _use_wal(self.path)
             client = MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
@@ -128,7 +129,8 @@ class DataVersion:
 @contextmanager
 def translated(what: str) -> Iterator[None]:
     """Turn MLflow's exceptions into ours, in MLflow's own words; `what` names the thing that was asked for."""
-    from mlflow.exceptions import MlflowException
+    with quick_imports():
+        from mlflow.exceptions import MlflowException
 
     try:
         yield

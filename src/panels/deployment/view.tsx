@@ -11,6 +11,7 @@ import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show } from '../context';
 import { servedVersions } from '../deployments';
+import { GPUFacts } from '../gpus/facts';
 import { TryIt } from './try-it';
 
 export class DeploymentView extends PanelWidget {
@@ -71,6 +72,7 @@ function Detail(props: { readonly deployment: Deployment }): JSX.Element {
             ...(deployment.token_file
               ? [[trans.__('Token'), <Copyable key="token" text={deployment.token_file} shown={trans.__('file with the token')} label={trans.__('path of the token file')} />] as const]
               : []),
+            ...(deployment.gpus > 0 ? [[trans.__('GPUs'), <GPUFacts key="gpus" work={deployment} />] as const] : []),
             [trans.__('Owner'), deployment.owner],
             [trans.__('Changed'), <RelativeTime key="t" time={deployment.updated_at} />],
             ...(deployment.restarts ? [[trans.__('Restarts'), String(deployment.restarts)] as const] : [])

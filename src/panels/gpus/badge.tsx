@@ -5,10 +5,11 @@ import type { NotebookPanel } from '@jupyterlab/notebook';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { GPUs, Lease } from '../../types';
+import { moment } from '../../widgets/format';
 import { useNow } from '../../widgets/time';
 import type { IPanelContext } from '../context';
 import { restWords } from './rest';
-import { leaseOf, placeAndTime } from './words';
+import { leaseOf, placeAndTime, reservedFrom } from './words';
 
 export class GPUBadge extends ReactWidget {
   constructor(
@@ -48,7 +49,9 @@ function Badge(props: { readonly context: IPanelContext; readonly gpus: GPUs; re
     lease.state === 'queued'
       ? trans.__('The kernel of this notebook waits for a GPU: %1', words)
       : trans.__('The kernel of this notebook has %1', held.map(device => `${device.name} (${device.index})`).join(', '));
-  const whole = [title, rest].filter(Boolean).join('; ');
+  const reserved = reservedFrom(gpus, lease);
+  const ends = reserved === null ? '' : trans.__('until %1', moment(reserved));
+  const whole = [title, ends, rest].filter(Boolean).join('; ');
   return (
     <button
       type="button"
@@ -60,7 +63,7 @@ function Badge(props: { readonly context: IPanelContext; readonly gpus: GPUs; re
         void commands.execute(CommandIDs.openPanel, { section: 'gpus' });
       }}
     >
-      {[trans.__('GPU %1', words), rest].filter(Boolean).join(' · ')}
+      {[trans.__('GPU %1', words), ends, rest].filter(Boolean).join(' · ')}
     </button>
   );
 }

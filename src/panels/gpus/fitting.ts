@@ -1,12 +1,17 @@
 /** Which devices somebody could have, as the server's queue decides it. */
 
-import type { GPU, Lease } from '../../types';
+import type { GPU, GPUs, Lease, Reservation } from '../../types';
 
 /** What is asked for: so many devices of a kind. */
 export type Wish = Pick<Lease, 'count' | 'gpu_type' | 'memory' | 'shared'>;
 
 export function isFree(device: GPU): boolean {
   return device.lease === null && device.shares.length === 0 && device.note === null;
+}
+
+/** For whom a device is kept now, by a reservation whose window is open; null where everybody can have it. */
+export function keptFor(device: GPU, gpus: GPUs): Reservation | null {
+  return gpus.reservations.find(each => each.state === 'open' && each.devices.includes(device.uuid)) ?? null;
 }
 
 /** True where the device is of the kind that is asked for, whether it is free or not. */

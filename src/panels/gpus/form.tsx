@@ -3,18 +3,13 @@
 import { ReactWidget } from '@jupyterlab/apputils';
 import * as React from 'react';
 import type { GPUs } from '../../types';
-import { bytes } from '../../widgets/format';
 import { TransContext, useTrans } from '../../widgets/trans';
 import type { IPanelContext } from '../context';
-import { canHave, suits } from './fitting';
-
-const GIB = 2 ** 30;
+import { DeviceFields, type IDevicesAsked } from './device-fields';
+import { canHave, keptFor, suits } from './fitting';
 
 /** What was asked for. */
-export interface IAsked {
-  readonly gpu_type: string | null;
-  readonly count: number;
-  readonly memory: number | null;
+export interface IAsked extends IDevicesAsked {
   /** Seconds of rest after which its user is asked; 0 is never, null what is configured. */
   readonly idle_limit: number | null;
 }
@@ -68,64 +63,18 @@ interface IFieldsProps {
 function Fields(props: IFieldsProps): JSX.Element {
   const { gpus, asked, change } = props;
   const trans = useTrans();
-  const names = [...new Set(gpus.devices.map(device => device.name))];
   const wish = { ...asked, shared: false };
   const suitable = gpus.devices.filter(device => suits(device, wish));
-  const free = suitable.filter(device => canHave(device, wish)).length;
-  const largest = Math.max(...gpus.devices.map(device => device.memory_total_bytes));
+  const free = suitable.filter(device => canHave(device, wish) && keptFor(device, gpus) === null).length;
   return (
     <div className="jp-mlplat-runForm">
-      <div className="jp-mlplat-field">
-        <label htmlFor="jp-mlplat-gpu-type">{trans.__('Type')}</label>
-        <div className="jp-mlplat-fieldControl">
-          <select
-            id="jp-mlplat-gpu-type"
-            value={asked.gpu_type ?? ''}
-            onChange={event => {
-              change({ ...asked, gpu_type: event.target.value || null });
-            }}
-          >
-            <option value="">{trans.__('any')}</option>
-            {names.map(name => (
-              <option key={name} value={name}>
-                {name}
-              </option>
-            ))}
-          </select>
-        </div>
-      </div>
-      <div className="jp-mlplat-field">
-        <label htmlFor="jp-mlplat-gpu-count">{trans.__('Devices')}</label>
-        <div className="jp-mlplat-fieldControl">
-          <input
-            id="jp-mlplat-gpu-count"
-            type="number"
-            min={1}
-            max={gpus.devices.length}
-            value={asked.count}
-            onChange={event => {
-              change({ ...asked, count: Math.max(1, Math.trunc(Number(event.target.value) || 1)) });
-            }}
-          />
-          <span className="jp-mlplat-range">1 – {gpus.devices.length}</span>
-        </div>
-      </div>
-      <div className="jp-mlplat-field">
-        <label htmlFor="jp-mlplat-gpu-memory">{trans.__('Memory of each, GiB')}</label>
-        <div className="jp-mlplat-fieldControl">
-          <input
-            id="jp-mlplat-gpu-memory"
-            type="number"
-            min={1}
-            placeholder={trans.__('any')}
-            onChange={event => {
-              const size = Number(event.target.value);
-              change({ ...asked, memory: size > 0 ? Math.round(size * GIB) : null });
-            }}
-          />
-          <span className="jp-mlplat-range">{trans.__('at most %1', bytes(largest))}</span>
-        </div>
-      </div>
+      <DeviceFields
+        gpus={gpus}
+        asked={asked}
+        change={devices => {
+          change({ ...asked, ...devices });
+        }}
+      />
       <div className="jp-mlplat-field">
         <label htmlFor="jp-mlplat-gpu-idle">{trans.__('Idle minutes until you are asked')}</label>
         <div className="jp-mlplat-fieldControl">

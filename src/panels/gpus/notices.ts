@@ -6,6 +6,7 @@ import { CommandIDs } from '../../tokens';
 import type { Lease } from '../../types';
 import { until } from '../../widgets/format';
 import type { IPanelContext } from '../context';
+import { sayEnded } from './saved';
 import { heldWords, holdsKernelOf, leasesOf } from './words';
 
 /** So often the times in the words are renewed, in milliseconds. */
@@ -103,9 +104,8 @@ export class RestNotices {
     const lease = await model.api.gpus.lease(id).catch(() => null);
     if (lease?.reason === 'idle' && lease.ended_at !== null) {
       const rest = until(new Date(lease.ended_at), Date.parse(notice.since), trans);
-      Notification.warning(trans.__('The kernel of %1 was shut down: its GPUs had done nothing for %2.', lease.label, rest), {
-        autoClose: false
-      });
+      const words = trans.__('The kernel of %1 was shut down: its GPUs rested for %2.', lease.label, rest);
+      await sayEnded(model.api, id, words, trans);
     }
   }
 

@@ -2,20 +2,22 @@
 
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
-import type { GPU, GPUs, Lease } from '../../types';
+import type { GPU, GPUs, Lease, Reservation } from '../../types';
 import { Empty } from '../../widgets/feedback';
-import { bytes, percent } from '../../widgets/format';
+import { bytes, moment, percent } from '../../widgets/format';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, Link, Show } from '../context';
 import { shortId } from '../jobs/words';
 import { Section } from '../section';
-import { isFree } from './fitting';
+import { isFree, keptFor } from './fitting';
+import { Reservations } from './reservations';
 import { Rest } from './rest';
+import { Week } from './week';
 import { asked, holder, holders, placeAndTime } from './words';
 
 export class GPUsSection extends Section {
   constructor(context: IPanelContext) {
-    super(context, { name: 'gpus', label: context.trans.__('GPUs'), plain: true });
+    super(context, { name: 'gpus', label: context.trans.__('GPUs') });
     this.follow(context.model.gpus);
   }
 
@@ -28,7 +30,7 @@ export class GPUsSection extends Section {
     if (data.devices.length === 0) {
       return trans.__('none');
     }
-    const free = data.devices.filter(isFree).length;
+    const free = data.devices.filter(device => isFree(device) && keptFor(device, data) === null).length;
     return trans.__('%1 of %2 free', free, data.devices.length);
   }
 
@@ -53,10 +55,13 @@ function Devices(props: { readonly gpus: GPUs }): JSX.Element {
   }
   return (
     <>
-      <CommandButton command={CommandIDs.newGPUNotebook} />
+      <div className="jp-mlplat-gpuButtons">
+        <CommandButton command={CommandIDs.newGPUNotebook} label={trans.__('Notebook…')} />
+        <CommandButton command={CommandIDs.reserveGPUs} label={trans.__('Reserve…')} />
+      </div>
       <ul className="jp-mlplat-list" aria-label={trans.__('GPUs')}>
         {gpus.devices.map(device => (
-          <DeviceRow key={device.uuid} device={device} />
+          <DeviceRow key={device.uuid} device={device} kept={keptFor(device, gpus)} />
         ))}
       </ul>
       {gpus.queue.length > 0 && (
@@ -69,6 +74,8 @@ function Devices(props: { readonly gpus: GPUs }): JSX.Element {
           </ol>
         </>
       )}
+      <Reservations gpus={gpus} />
+      <Week />
     </>
   );
 }
@@ -90,15 +97,15 @@ function QueueRow(props: { readonly lease: Lease }): JSX.Element {
       </div>
       <div className="jp-mlplat-rowDetail">
         <span>{placeAndTime(lease, trans)}</span>
-        <JobLink lease={lease} />
+        <WorkLink lease={lease} />
         {why.length > 0 && <span>{why.join('; ')}</span>}
       </div>
     </li>
   );
 }
 
-function DeviceRow(props: { readonly device: GPU }): JSX.Element {
-  const { device } = props;
+function DeviceRow(props: { readonly device: GPU; readonly kept: Reservation | null }): JSX.Element {
+  const { device, kept } = props;
   const trans = useTrans();
   const share = device.memory_total_bytes ? device.memory_used_bytes / device.memory_total_bytes : 0;
   const memory = trans.__('%1 of %2', bytes(device.memory_used_bytes), bytes(device.memory_total_bytes));
@@ -108,8 +115,8 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         <span className="jp-mlplat-rowName" title={device.uuid}>
           {device.index} · {device.name}
         </span>
-        <span className="jp-mlplat-word" data-tone={isFree(device) ? 'success' : device.note ? 'warn' : 'brand'}>
-          {holders(device, trans)}
+        <span className="jp-mlplat-word" data-tone={device.note ? 'warn' : !isFree(device) ? 'brand' : kept ? 'quiet' : 'success'}>
+          {isFree(device) && kept ? trans.__('Reserved for %1', kept.whose) : holders(device, trans)}
         </span>
         {device.lease?.asked_at && (
           <CommandButton
@@ -136,7 +143,8 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
         <span>{memory}</span>
         {device.utilization !== null && <span>{trans.__('%1 busy', percent(device.utilization))}</span>}
         {device.note !== null && <span>{device.note}</span>}
-        {device.lease && <JobLink lease={device.lease} />}
+        {device.lease && <WorkLink lease={device.lease} />}
+        {device.lease?.ends_at && <span>{trans.__('until %1', moment(device.lease.ends_at))}</span>}
         {device.lease?.wanted_by && <span>{trans.__('being taken back')}</span>}
       </div>
       {device.lease && <Rest lease={device.lease} named={false} />}
@@ -147,10 +155,20 @@ function DeviceRow(props: { readonly device: GPU }): JSX.Element {
   );
 }
 
-/** Ends a claim: a job's ends with the job, any other one is given back. */
+/** Ends a claim: a job's and a deployment's end with these, any other one is given back. */
 function EndButton(props: { readonly lease: Lease; readonly label: string }): JSX.Element {
   const { lease } = props;
   const trans = useTrans();
+  if (lease.deployment !== null) {
+    return (
+      <CommandButton
+        command={CommandIDs.deleteDeployment}
+        args={{ name: lease.deployment }}
+        label={trans.__('Delete deployment %1', lease.deployment)}
+        iconOnly
+      />
+    );
+  }
   return lease.job_id === null ? (
     <CommandButton command={CommandIDs.releaseLease} args={{ id: lease.id }} label={props.label} iconOnly />
   ) : (
@@ -163,9 +181,13 @@ function EndButton(props: { readonly lease: Lease; readonly label: string }): JS
   );
 }
 
-function JobLink(props: { readonly lease: Lease }): JSX.Element | null {
-  const { job_id } = props.lease;
+/** Leads to the job or the deployment that has it. */
+function WorkLink(props: { readonly lease: Lease }): JSX.Element | null {
+  const { job_id, deployment } = props.lease;
   const trans = useTrans();
+  if (deployment !== null) {
+    return <Link command={CommandIDs.openDeployment} field="name" id={deployment} words={trans.__('deployment')} />;
+  }
   return job_id === null ? null : (
     <Link command={CommandIDs.openJob} id={job_id} words={[trans.__('job'), shortId(job_id)].filter(Boolean).join(' ')} />
   );

@@ -2,7 +2,7 @@
 
 import type { ServiceManager } from '@jupyterlab/services';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { GPU, GPUs, Job, Lease } from '../../types';
+import type { Deployment, GPU, GPUs, Job, Lease } from '../../types';
 import { bytes, ordinal, until } from '../../widgets/format';
 import type { Wish } from './fitting';
 
@@ -38,9 +38,9 @@ export function askedWhole(wish: Wish, trans: TranslationBundle): string {
     : trans.__('%1, %2 or more of each', words, bytes(wish.memory));
 }
 
-/** What each attempt of a job asks for. */
-export function wishOf(job: Job): Wish {
-  return { count: job.gpus, gpu_type: job.gpu_type, memory: job.gpu_memory, shared: job.gpu_shared };
+/** What each attempt of a job, or a deployment, asks for. */
+export function wishOf(work: Job | Deployment): Wish {
+  return { count: work.gpus, gpu_type: work.gpu_type, memory: work.gpu_memory, shared: work.gpu_shared };
 }
 
 /** "~6 min" until a claim has its turn; empty where that is not known. */
@@ -84,6 +84,14 @@ export function leaseOf(gpus: GPUs | null, path: string): Lease | undefined {
   return leasesOf(gpus).find(lease => lease.kind === 'kernel' && (lease.notebook ?? '').endsWith(`/${path}`));
 }
 
+/** From when on others have reserved the devices of a lease, which ends then; null where nobody has. */
+export function reservedFrom(gpus: GPUs | null, lease: Lease): string | null {
+  const taken = gpus?.reservations.some(
+    each => each.starts_at === lease.ends_at && each.devices.some(uuid => lease.devices.includes(uuid))
+  );
+  return taken ? lease.ends_at : null;
+}
+
 /** True where a kernel of this server has the devices: it ends with the lease. */
 export function holdsKernelOf({ contents, sessions }: ServiceManager.IManager, lease: Lease): boolean {
   const paths = [...sessions.running()].filter(each => each.kernel !== null).map(each => contents.localPath(each.path));
@@ -101,8 +109,8 @@ export function heldWords(lease: Lease, gpus: GPUs | null, trans: TranslationBun
   return trans.__('%1 (%2 in use)', words, bytes(held.reduce((sum, device) => sum + device.memory_used_bytes, 0)));
 }
 
-/** A job's lease as it is now: others that come and go move it in the queue without an event of the job. */
-export function leaseNow(job: Job, gpus: GPUs | null): Lease | null {
-  const { lease } = job;
+/** Its lease as it is now: others that come and go move it in the queue without an event of the job or deployment. */
+export function leaseNow(work: Job | Deployment, gpus: GPUs | null): Lease | null {
+  const { lease } = work;
   return lease === null ? null : (leasesOf(gpus).find(each => each.id === lease.id) ?? lease);
 }

@@ -9,8 +9,8 @@ import { bytes, duration, moment, number, short } from '../../widgets/format';
 import { Copyable, Facts } from '../../widgets/parts';
 import { Ahead, RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
-import { Link, usePanel, useResource } from '../context';
-import { askedWhole, deviceNames, leaseNow, wishOf } from '../gpus/words';
+import { Link } from '../context';
+import { GPUFacts } from '../gpus/facts';
 import { shortId } from '../jobs/words';
 import { notifyWords } from '../notices';
 
@@ -26,7 +26,7 @@ export function JobFacts({ job }: { readonly job: Job }): JSX.Element {
     job.started_at !== null &&
       job.ended_at !== null && [trans.__('Took'), duration((Date.parse(job.ended_at) - Date.parse(job.started_at)) / 1000)],
     peak > 0 && [trans.__('Memory peak'), bytes(peak)],
-    job.gpus > 0 && [trans.__('GPUs'), <GPUFacts key="g" job={job} />],
+    job.gpus > 0 && [trans.__('GPUs'), <GPUFacts key="g" work={job} />],
     job.deadline_at !== null && !ended(job) && [trans.__('Deadline'), <Ahead key="d" time={job.deadline_at} />],
     job.schedule_id !== null && [
       trans.__('Schedule'),
@@ -64,34 +64,6 @@ export function JobFacts({ job }: { readonly job: Job }): JSX.Element {
     ]
   ];
   return <Facts rows={rows.filter(row => row !== false)} />;
-}
-
-/** What a job asked for, and which devices it has or had. */
-function GPUFacts({ job }: { readonly job: Job }): JSX.Element {
-  const trans = useTrans();
-  const { model } = usePanel();
-  const gpus = useResource(model.gpus).data;
-  const lease = leaseNow(job, gpus);
-  // A queued one may have had others before.
-  const granted = lease !== null && lease.granted_at !== null && (job.state !== 'queued' || lease.state === 'granted');
-  const parts = [
-    askedWhole(wishOf(job), trans),
-    job.interruptible && !ended(job) && trans.__('may be interrupted'),
-    granted && <span title={lease.devices.join('\n')}>{deviceNames(lease.devices, gpus)}</span>,
-    granted && lease.state === 'granted' && lease.wanted_by !== null && (
-      <b>{trans.__('being taken back for one that ranks higher; it goes on later')}</b>
-    )
-  ].filter(part => part !== false);
-  return (
-    <span>
-      {parts.map((part, place) => (
-        <React.Fragment key={place}>
-          {place > 0 && ' · '}
-          {part}
-        </React.Fragment>
-      ))}
-    </span>
-  );
 }
 
 /** What a job left with `mlplat.set_result`: names and values that can be copied. */

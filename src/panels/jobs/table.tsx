@@ -60,6 +60,8 @@ export function JobTable({ list, shown, selection }: ITableProps): JSX.Element {
       const room = scroller.clientHeight - HEAD;
       scroller.scrollTop = Math.max(Math.min(scroller.scrollTop, at * ROW), (at + 1) * ROW - room);
       wanted.current = id;
+      // The row that has the focus may go before the other one is drawn: keys that come meanwhile would be lost.
+      scroller.focus({ preventScroll: true });
     }
   };
   const hold = (event: React.SyntheticEvent<HTMLElement>, held: boolean): void => {
@@ -79,9 +81,10 @@ export function JobTable({ list, shown, selection }: ITableProps): JSX.Element {
         if (target.tagName === 'INPUT' && (target as HTMLInputElement).type !== 'checkbox') {
           return;
         }
-        if (event.key === 'Enter' && target.tagName === 'TR') {
-          void commands.execute(CommandIDs.openJob, { id: target.dataset.job });
-        } else if (event.key !== ' ' || target.tagName === 'TR') {
+        const onRow = target.tagName === 'TR' || target === box.current;
+        if (event.key === 'Enter' && onRow) {
+          void commands.execute(CommandIDs.openJob, { id: target.dataset.job ?? selection.active });
+        } else if (event.key !== ' ' || onRow) {
           const id = selection.key(event, page);
           if (id !== null) {
             event.preventDefault();

@@ -116,6 +116,7 @@ export function Form(props: IFormProps): JSX.Element {
       <Limits {...props} />
       <Resources
         model={props.model}
+        of="job"
         values={values.gpus}
         fields={fields}
         now={props.spec !== null && !values.scheduled && !sweeps(values)}

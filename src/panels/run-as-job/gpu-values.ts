@@ -1,6 +1,6 @@
 /** What somebody typed about GPUs, and what it means to the server. */
 
-import type { JobOptions, ScheduleChange } from '../../types';
+import type { GPUOptions as Devices, JobOptions, ScheduleChange } from '../../types';
 import { bytesText, parseBytes } from '../../widgets/format';
 import type { Wish } from '../gpus/fitting';
 
@@ -38,16 +38,20 @@ export function gpuValuesOf(options: JobOptions): IGPUValues {
 
 /** The options as the server takes them: without a device none of the rest means anything. */
 export function gpuOptionsOf(values: IGPUValues): GPUOptions {
+  return { ...devicesOf(values), interruptible: values.count !== '' && values.interruptible };
+}
+
+/** The same for what cannot be interrupted. */
+export function devicesOf(values: IGPUValues): Devices {
   if (values.count === '') {
-    return { gpus: null, gpu_type: null, gpu_memory: null, gpu_shared: false, interruptible: false };
+    return { gpus: null, gpu_type: null, gpu_memory: null, gpu_shared: false };
   }
   const memory = parseBytes(values.memory);
   return {
     gpus: Number(values.count),
     gpu_type: values.type || null,
     gpu_memory: memory,
-    gpu_shared: values.shared && memory !== null,
-    interruptible: values.interruptible
+    gpu_shared: values.shared && memory !== null
   };
 }
 
@@ -58,6 +62,6 @@ export function wrongMemory(values: IGPUValues): boolean {
 
 /** What is asked for; null where nothing is. */
 export function wishOfValues(values: IGPUValues): Wish | null {
-  const { gpus, gpu_type, gpu_memory, gpu_shared } = gpuOptionsOf(values);
+  const { gpus, gpu_type, gpu_memory, gpu_shared } = devicesOf(values);
   return gpus === null ? null : { count: gpus, gpu_type, memory: gpu_memory, shared: gpu_shared };
 }

@@ -1,4 +1,4 @@
-/** The section "Resources" of the form: which GPUs each job has, and whether it would start at once. */
+/** The section "Resources" of a form: which GPUs a job or a deployment has, and whether it would start at once. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
@@ -7,7 +7,7 @@ import type { GPUs } from '../../types';
 import { Field } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { useResource } from '../context';
-import { canHave, suits } from '../gpus/fitting';
+import { canHave, keptFor, suits } from '../gpus/fitting';
 import { GPU_FIELDS, type IGPUValues, NO_GPUS, wishOfValues } from './gpu-values';
 
 /** Up to so many devices are offered one by one. */
@@ -15,9 +15,10 @@ const SINGLE = 8;
 
 interface IResourcesProps {
   readonly model: PlatformModel;
+  readonly of: 'job' | 'deploy';
   readonly values: IGPUValues;
   readonly fields: Readonly<Record<string, string>>;
-  /** One job starts now: no schedule, no sweep. */
+  /** One starts now: no schedule, no sweep. */
   readonly now: boolean;
   readonly change: (values: IGPUValues) => void;
 }
@@ -38,6 +39,7 @@ export function Resources(props: IResourcesProps): JSX.Element | null {
 function Fields(props: IResourcesProps & { readonly gpus: GPUs | null }): JSX.Element {
   const { gpus, values, fields } = props;
   const trans = useTrans();
+  const id = (field: string): string => `jp-mlplat-${props.of}-${field}`;
   const devices = gpus?.devices ?? [];
   const names = [...new Set([...devices.map(device => device.name), ...(values.type ? [values.type] : [])])];
   const none = values.count === '';
@@ -48,12 +50,12 @@ function Fields(props: IResourcesProps & { readonly gpus: GPUs | null }): JSX.El
   return (
     <section aria-labelledby="jp-mlplat-h-resources" className="jp-mlplat-limits jp-mlplat-resources">
       <h3 id="jp-mlplat-h-resources">{trans.__('Resources')}</h3>
-      <Field id="jp-mlplat-job-gpus" label={trans.__('GPUs')} error={fields.gpus}>
+      <Field id={id('gpus')} label={trans.__('GPUs')} error={fields.gpus}>
         <select
-          id="jp-mlplat-job-gpus"
+          id={id('gpus')}
           value={values.count}
           aria-invalid={'gpus' in fields}
-          aria-describedby="jp-mlplat-job-gpus-hint"
+          aria-describedby={id('gpus-hint')}
           onChange={event => {
             change({ count: event.target.value });
           }}
@@ -67,9 +69,9 @@ function Fields(props: IResourcesProps & { readonly gpus: GPUs | null }): JSX.El
         </select>
       </Field>
       {names.length > 1 || values.type || 'gpu_type' in fields ? (
-        <Field id="jp-mlplat-job-gpu_type" label={trans.__('Type')} error={fields.gpu_type}>
+        <Field id={id('gpu_type')} label={trans.__('Type')} error={fields.gpu_type}>
           <select
-            id="jp-mlplat-job-gpu_type"
+            id={id('gpu_type')}
             value={values.type}
             disabled={none}
             aria-invalid={'gpu_type' in fields}
@@ -86,9 +88,9 @@ function Fields(props: IResourcesProps & { readonly gpus: GPUs | null }): JSX.El
           </select>
         </Field>
       ) : null}
-      <Field id="jp-mlplat-job-gpu_memory" label={trans.__('Memory of each')} error={fields.gpu_memory}>
+      <Field id={id('gpu_memory')} label={trans.__('Memory of each')} error={fields.gpu_memory}>
         <input
-          id="jp-mlplat-job-gpu_memory"
+          id={id('gpu_memory')}
           value={values.memory}
           disabled={none}
           placeholder={trans.__('any; like 16G')}
@@ -109,18 +111,20 @@ function Fields(props: IResourcesProps & { readonly gpus: GPUs | null }): JSX.El
             change({ shared });
           }}
         />
-        <Check
-          label={trans.__('may be interrupted')}
-          title={trans.__('Its GPUs can be taken back for others; it then goes on from its last checkpoint')}
-          error={fields.interruptible}
-          checked={values.interruptible}
-          disabled={none}
-          change={interruptible => {
-            change({ interruptible });
-          }}
-        />
+        {props.of === 'job' && (
+          <Check
+            label={trans.__('may be interrupted')}
+            title={trans.__('Its GPUs can be taken back for others; it then goes on from its last checkpoint')}
+            error={fields.interruptible}
+            checked={values.interruptible}
+            disabled={none}
+            change={interruptible => {
+              change({ interruptible });
+            }}
+          />
+        )}
       </div>
-      <p className="jp-mlplat-hint" id="jp-mlplat-job-gpus-hint" aria-live="polite">
+      <p className="jp-mlplat-hint" id={id('gpus-hint')} aria-live="polite">
         {hint}
       </p>
     </section>
@@ -173,7 +177,7 @@ function startWords(gpus: GPUs, values: IGPUValues, now: boolean, trans: Transla
   const count = wish?.count ?? 0;
   const asked = wish ?? { count, gpu_type: null, memory: null, shared: false };
   const suitable = devices.filter(device => suits(device, asked));
-  const free = suitable.filter(device => canHave(device, asked)).length;
+  const free = suitable.filter(device => canHave(device, asked) && keptFor(device, gpus) === null).length;
   if (suitable.length < count) {
     return suitable.length === 0
       ? trans.__('This machine has no such GPU.')
