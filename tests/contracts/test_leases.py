@@ -8,6 +8,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from jupyter_mlplat.backends.fake_gpus import FakeSource
 from jupyter_mlplat.errors import Conflict, Invalid, NotFound, Unavailable
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.models import Lease, LeaseRequest, LeaseState
+from jupyter_mlplat.models import Lease, LeaseRequest, LeaseState, ReservationRequest
 from jupyter_mlplat.services.gpus import GPUsService, Quotas
 from jupyter_mlplat.store import Store, tables
 
@@ -462,10 +464,14 @@ def test_hundreds_of_random_events(
     living: dict[str, subprocess.Popen[bytes]] = {}
     before: dict[str, tuple[int, str | None]] = {}
     arrived: list[str] = []
+    there: dict[str, set[str]] = {}
+    """Who had devices when a reservation was made."""
 
     def one_event() -> None:
         nonlocal gpus
-        kind = dice.choices(["ask", "release", "kill", "settle", "restart", "time", "memory"], [9, 7, 3, 2, 1, 3, 1])[0]
+        weights = {"ask": 9, "release": 7, "kill": 3, "settle": 2, "restart": 1, "time": 3, "memory": 1}
+        weights |= {"reserve": 2, "cancel": 1}
+        kind = dice.choices([*weights], [*weights.values()])[0]
         live = gpus.leases(limit=500).items
         if kind == "ask" and len(live) < 40:
             process = sleepers()
@@ -496,6 +502,16 @@ def test_hundreds_of_random_events(
             clock.move(seconds=dice.choice([1, 60, 400]))
         elif kind == "memory":
             in_use(home, gpus, *(dice.choice([0, 0, 0, 30]) for _ in range(4)))
+        elif kind == "reserve":
+            starts = clock.now() + timedelta(seconds=dice.choice([0, 60, 200, 700]))
+            ends = starts + timedelta(seconds=dice.choice([120, 1200]))
+            whose = dice.choice(["ada", "ken", "@team"])
+            request = ReservationRequest(count=dice.choice([1, 2]), starts_at=starts, ends_at=ends, whose=whose)
+            with suppress(Conflict):
+                made = gpus.reservations.make(request, owner="ken")
+                there[made.id] = {one.id for one in live if one.state is LeaseState.GRANTED}
+        elif kind == "cancel" and (reserved := gpus.reservations.list().items):
+            gpus.reservations.cancel(dice.choice(reserved).id)
 
     for number in range(events):
         arrived.clear()
@@ -508,6 +524,17 @@ def test_hundreds_of_random_events(
                 assert living[lease.id].poll() is None, f"lease {lease.id} of a dead process"
                 if lease.state is LeaseState.GRANTED:
                     held[lease.owner] = held.get(lease.owner, 0) + lease.count
+            late = [one for one in gpus.leases(limit=500).items if one.state is LeaseState.GRANTED]
+            for kept in gpus.list().reservations:
+                for lease in late:
+                    theirs = lease.owner in kept.users or lease.id in there[kept.id]
+                    if theirs or not set(lease.devices) & set(kept.devices):
+                        continue
+                    assert lease.granted_at is not None
+                    assert lease.ends_at is not None, (lease, kept)
+                    assert clock.now() < lease.ends_at <= kept.starts_at, (lease, kept)
+                    enough = kept.starts_at - lease.granted_at >= timedelta(seconds=300)
+                    assert enough or lease.ends_at < kept.starts_at, (lease, kept)
             assert held.get("ada", 0) <= 3
             assert held.get("grace", 0) + held.get("linus", 0) <= 3
             assert [one.position for one in queue] == list(range(1, len(queue) + 1))
@@ -525,6 +552,8 @@ def test_hundreds_of_random_events(
         process.wait()
     assert gpus.leases().items == []
     check(store)
+    for kept in gpus.reservations.list().items:
+        gpus.reservations.cancel(kept.id)
     (home.root / "used.json").unlink(missing_ok=True)
     last = ask(gpus, 3, memory=40 * GIB, owner="ken")
     assert last.state is LeaseState.GRANTED, "nothing was lost"

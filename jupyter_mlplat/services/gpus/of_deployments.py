@@ -17,7 +17,8 @@ from ...store import Store, Transaction, tables
 from .ledger import Ledger, end_lease, lock_devices
 from .possible import refuse_impossible
 from .quotas import Quotas
-from .rows import LIVE, WAITING, to_lease_now
+from .rows import LIVE, WAITING
+from .shown import to_lease_now
 from .wishes import request_of
 
 T = TypeVar("T")
@@ -65,7 +66,7 @@ class DeploymentLeases:
 
 
 def of_deployments(connection: Connection, names: Sequence[str], now: datetime | None = None) -> dict[str, Lease]:
-    """What each of these deployments has of the ledger, or waits for, by its name; see `rows.of_jobs`."""
+    """What each of these deployments has of the ledger, or waits for, by its name; see `shown.of_jobs`."""
     if not names:
         return {}
     table = tables.leases

@@ -19,7 +19,8 @@ from .ledger import Ledger, end_lease, lock_devices
 from .possible import refuse_impossible
 from .queue import Held, give_way
 from .quotas import Quotas
-from .rows import LIVE, WAITING, find, held_on, of_jobs, queue_of, to_request
+from .rows import LIVE, WAITING, find, held_on, queue_of, to_request
+from .shown import of_jobs
 from .visible import environment_of
 from .wishes import request_of
 

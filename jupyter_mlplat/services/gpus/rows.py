@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, func, or_, select
 
-from ...models import DeploymentState, HolderKind, JobState, Lease, LeaseState
+from ...models import DeploymentState, HolderKind, JobState, LeaseState
 from ...store import tables
 from ..rows import number_of, unknown
-from .queue import PATIENCE, Device, Rank, Request, Window
+from .queue import PATIENCE, Rank, Request, Window
 
 WAITING = LeaseState.QUEUED.value
 HELD = LeaseState.GRANTED.value
@@ -131,26 +131,6 @@ def living_deployments(connection: Connection, names: Sequence[str]) -> set[str]
     return set(connection.execute(query).scalars())
 
 
-def of_jobs(connection: Connection, numbers: Sequence[int], now: datetime | None = None) -> dict[int, Lease]:
-    """The last lease of each of these jobs that has asked for devices, by the job's number.
-
-    With `now` those that wait have their expected start.
-    """
-    if not numbers:
-        return {}
-    table = tables.leases
-    last = select(func.max(table.c.id)).where(table.c.job_id.in_(numbers)).group_by(table.c.job_id)
-    rows = connection.execute(select(table).where(table.c.id.in_(last))).mappings().all()
-    return {row["job_id"]: to_lease_now(connection, row, now) for row in rows}
-
-
-def to_lease_now(connection: Connection, row: RowMapping, now: datetime | None = None) -> Lease:
-    """A lease with its position where it waits; with `now` also with its expected start."""
-    place = place_of(connection, row) if row["state"] == WAITING else None
-    starts = starts_on(connection, row["host"], now, place) if now is not None and place is not None else {}
-    return to_lease(row, place, starts.get(row["id"]))
-
-
 def place_of(connection: Connection, row: RowMapping) -> int:
     """The position of one that waits, from 1."""
     table = tables.leases
@@ -180,22 +160,6 @@ def load_of(connection: Connection, owner: str, now: datetime) -> float:
     return load
 
 
-def typical_seconds(connection: Connection, host: str) -> float | None:
-    """How long leases on a host were held: the median of the last 50; None where there was none."""
-    table = tables.leases
-    last: list[Any] = []
-    for state in (LeaseState.RELEASED, LeaseState.EXPIRED):  # one by one, so that an index leads to the last ones
-        last += connection.execute(
-            select(table.c.id, table.c.granted_at, table.c.ended_at)
-            .where(table.c.state == state.value, table.c.host == host, table.c.granted_at.is_not(None))
-            .order_by(table.c.id.desc())
-            .limit(50)
-        ).all()
-    last.sort(key=lambda row: -row.id)
-    held: list[float] = sorted((row.ended_at - row.granted_at).total_seconds() for row in last[:50])
-    return held[len(held) // 2] if held else None
-
-
 def to_request(row: RowMapping) -> Request:
     """What one of the queue asks for."""
     return Request(
@@ -221,31 +185,6 @@ def to_rank(row: RowMapping) -> Rank:
     return Rank(row["owner"], row["priority"], row["load"], row["interruptible"], row["waited"])
 
 
-def to_lease(row: RowMapping, position: int | None = None, expected_start: datetime | None = None) -> Lease:
-    """A lease as doors show it."""
-    shown: dict[str, Any] = {
-        name: row[name]
-        for name in (
-            "state", "owner", "devices", "cause", "held_up", "host", "kind", "label", "pid", "count", "gpu_type",
-            "memory", "shared", "priority", "granted_at", "ends_at", "ended_at", "reason", "notebook", "interruptible",
-            "idle_seconds", "idle_limit", "kept_until", "deployment",
-        )
-    }  # fmt: skip
-    for name in ("job_id", "wanted_by"):
-        shown[name] = None if row[name] is None else str(row[name])
-    if row["state"] != WAITING:
-        shown |= {"cause": None, "held_up": None}
-    if row["state"] == HELD:
-        shown["idle_since"] = row["idle_since"]
-    return Lease(
-        id=str(row["id"]),
-        requested_at=row["created_at"],
-        position=position,
-        expected_start=expected_start,
-        **shown,
-    )
-
-
 def windows_on(connection: Connection, host: str, now: datetime) -> dict[str, list[Window]]:
     """The reservations of a host that have not ended, by device, the earliest first."""
     found: dict[str, list[Window]] = {}
@@ -256,51 +195,3 @@ def windows_on(connection: Connection, host: str, now: datetime) -> dict[str, li
         for uuid in row["devices"]:
             found.setdefault(uuid, []).append(window)
     return found
-
-
-def starts_on(connection: Connection, host: str, now: datetime, places: int | None = None) -> Mapping[int, datetime]:
-    """When those that wait for devices of a host may start, or the first so many of them; id -> time."""
-    seconds = typical_seconds(connection, host)
-    if seconds is None:
-        return {}
-    table = tables.devices
-    rows = connection.execute(select(table).where(table.c.host == host)).mappings()
-    windows = windows_on(connection, host, now)
-    devices = [
-        Device(row["uuid"], row["name"], row["memory"], used=0, windows=windows.get(row["uuid"], ())) for row in rows
-    ]
-    return expected_starts(queue_of(connection, host, places), held_on(connection, host), devices, seconds, now)
-
-
-def expected_starts(
-    queue: Sequence[RowMapping], held: Sequence[RowMapping], devices: Sequence[Device], seconds: float, now: datetime
-) -> dict[int, datetime]:
-    """When each that waits may start, where every lease is held for `seconds`; id -> time."""
-    free_at = {device.uuid: 0.0 for device in devices}
-    for row in held:
-        ends = row["ends_at"] or max(row["granted_at"] + timedelta(seconds=seconds), now)
-        for uuid in row["devices"]:
-            free_at[uuid] = max(free_at.get(uuid, 0.0), (ends - now).total_seconds())
-    found = {}
-    suitable: dict[object, list[Device]] = {}
-    for row in queue:
-        request = to_request(row)
-        kind = (request.gpu_type, request.memory, tuple(request.wanted or ()))
-        if kind not in suitable:
-            suitable[kind] = [device for device in devices if request.suits(device)]
-        if len(suitable[kind]) < request.count:
-            continue
-        can_from = {device.uuid: _open_from(request, device, free_at[device.uuid]) for device in suitable[kind]}
-        taken = sorted(can_from, key=can_from.__getitem__)[: request.count]
-        start = max(can_from[uuid] for uuid in taken)
-        found[request.id] = now + timedelta(seconds=start)
-        for uuid in taken:
-            free_at[uuid] = start + (row["seconds"] or seconds)
-    return found
-
-
-def _open_from(request: Request, device: Device, after: float) -> float:
-    """Seconds from now on until a device that is free `after` so many is not kept for others either."""
-    while (window := request.kept_out(device, after)) is not None:
-        after = window.ends
-    return after

@@ -35,10 +35,9 @@ from .rows import (
     held_on,
     place_of,
     queue_of,
-    starts_on,
-    to_lease,
     waiting_on,
 )
+from .shown import starts_on, to_lease
 from .usage import rows_of, sums_by
 from .visible import environment_of
 

@@ -17,7 +17,7 @@ from ...home import Home
 from ...models import Job, JobLog, JobOptions, JobSpec, JobState, LeaseRequest, Page, Pruned, PruneRequest
 from ...protocols import Clock
 from ...store import Store, Transaction, tables
-from ..gpus.rows import of_jobs
+from ..gpus.shown import of_jobs
 from ..gpus.wishes import named_as_asked, request_of
 from ..rows import Asked, made_before, newest_first, number_of
 from .line import Place, places
