@@ -76,7 +76,7 @@ def starts_on(connection: Connection, host: str, now: datetime, places: int | No
 def expected_starts(
     queue: Sequence[RowMapping], held: Sequence[RowMapping], devices: Sequence[Device], seconds: float, now: datetime
 ) -> dict[int, datetime]:
-    """When each that waits may start, where every lease is held for `seconds`; id -> time."""
+    """When each that waits may start, where a lease is held for `seconds`, or for less if it says so; id -> time."""
     free_at = {device.uuid: 0.0 for device in devices}
     for row in held:
         ends = row["ends_at"] or max(row["granted_at"] + timedelta(seconds=seconds), now)
@@ -96,7 +96,7 @@ def expected_starts(
         start = max(can_from[uuid] for uuid in taken)
         found[request.id] = now + timedelta(seconds=start)
         for uuid in taken:
-            free_at[uuid] = start + (row["seconds"] or seconds)
+            free_at[uuid] = start + min(row["seconds"] or seconds, seconds)
     return found
 
 
