@@ -132,7 +132,7 @@ def test_a_kernel_that_rests_asks_before_it_is_shut_down(
             said.write_text(json.dumps({device["uuid"]: {"memory": 12 * 2**30, "utilization": share}}))
 
         view.open_panel()
-        page.get_by_role("button", name="Notebook…", exact=True).click()
+        page.get_by_role("button", name="Notebook with GPUs…").click()
         dialog = page.get_by_role("dialog", name="A notebook with GPUs")
         dialog.get_by_label("Idle minutes until you are asked").fill("0.1")
         ask(page, 1)
@@ -212,6 +212,8 @@ def test_gpus_are_reserved_for_somebody_and_the_reservation_is_cancelled(view: V
     view.execute("mlplat:reserve-gpus")
     dialog = page.get_by_role("dialog", name="Reserve GPUs")
     expect(dialog.get_by_label("From")).not_to_have_value("")
+    begins = f"{datetime.now().astimezone() + timedelta(minutes=30):%Y-%m-%dT%H:%M}"
+    dialog.get_by_label("From").fill(begins)
     dialog.get_by_label("Hours").fill("1.5")
     dialog.get_by_label("Devices").fill("3")
     dialog.get_by_label("For", exact=True).fill("grace")
@@ -229,6 +231,7 @@ def test_gpus_are_reserved_for_somebody_and_the_reservation_is_cancelled(view: V
 
     # What others have reserved is refused, with the time from which it could be had; the dialog stays.
     view.execute("mlplat:reserve-gpus")
+    dialog.get_by_label("From").fill(begins)
     dialog.get_by_label("Devices").fill("2")
     accept.click()
     expect(dialog.get_by_role("alert")).to_contain_text("1 of 4 such devices can be reserved then: reservation")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 import jupyter_mlplat as mlplat
@@ -55,7 +57,10 @@ def four(home: Home) -> list[str]:
 
 
 def workers(home: Home) -> list[str]:
-    words = [" ".join(one.cmdline()) for one in living_under(home.root.parent)]
+    words = []
+    for one in living_under(home.root.parent):
+        with suppress(psutil.Error):  # it ends now
+            words.append(" ".join(one.cmdline()))
     return [one for one in words if "spawn_main" in one]
 
 

@@ -21,7 +21,7 @@ from jupyter_mlplat.server import kernel_saving
 from jupyter_mlplat.server.app import MLPlatExtension
 
 from .conftest import Ask
-from .test_kernels import fresh, looks, until
+from .test_kernels import fresh, gone, looks, until
 
 __all__ = ["fresh", "looks"]
 
@@ -203,8 +203,8 @@ async def test_the_kernel_of_a_notebook_that_nobody_keeps_is_saved(
     with caplog.at_level("INFO", logger=extension.log.name):
         extension.start_publisher()
         ended = await until(ask, first.lease, "reason")
+        await gone(jp_serverapp, first.id)
     assert ended["reason"] == "idle"
-    assert first.id not in jp_serverapp.kernel_manager
     assert (await ask("GET", "leases", first.lease, "kernel")).json["names"] == ["x"]
     assert f"train.ipynb is shut down, which held lease {first.lease}; 1 variables (" in caplog.text
 
