@@ -29,7 +29,7 @@ FARTHEST = timedelta(days=366)
 LONGEST = timedelta(days=31)
 
 _TABLE = tables.reservations
-_ALL_DAY = "%Y-%m-%d %H:%M UTC"
+_MOMENT = "%Y-%m-%d %H:%M UTC"
 
 
 class Reservations:
@@ -226,7 +226,7 @@ def _taken(
     """Says who has reserved them, and when so many would be free for as long."""
     by = {one["id"]: one for gpu in suitable if (one := _reserved(gpu.uuid, others, starts, ends)) is not None}
     named = ", ".join(
-        f"reservation {one['id']} of {one['whose']} until {one['ends_at']:{_ALL_DAY}}" for one in by.values()
+        f"reservation {one['id']} of {one['whose']} until {one['ends_at']:{_MOMENT}}" for one in by.values()
     )
     free = len(suitable) - sum(_reserved(gpu.uuid, others, starts, ends) is not None for gpu in suitable)
     later = sorted({one["ends_at"] for one in others if one["ends_at"] > starts})
@@ -238,5 +238,5 @@ def _taken(
     first = next(fits, None)
     return Conflict(
         f"{free} of {len(suitable)} such devices can be reserved then: {named}",
-        hint=f"{request.count} are free for as long from {first:{_ALL_DAY}}" if first else "ask for fewer devices",
+        hint=f"{request.count} are free for as long from {first:{_MOMENT}}" if first else "ask for fewer devices",
     )
