@@ -96,7 +96,8 @@ def described() -> dict[str, Any]:
         mine = _open if _open is not None and _open.living else None
     if mine is None:
         return {}
-    known = mine.client.scheduler_info(n_workers=-1)["workers"]
+    # Not `scheduler_info`: every two seconds the client writes an answer without workers over it.
+    known = mine.client.sync(mine.client.scheduler.identity, n_workers=-1)["workers"]
     return {
         "address": mine.client.scheduler.address,
         "dashboard": mine.client.dashboard_link,

@@ -136,13 +136,13 @@ class DaskBackend(LoggingConfigurable):
     def submit(self, attempt: Attempt) -> None:
         client = self._connected()
         self._check_reachable(attempt)
-        resources = self._resources(client, attempt)
         payload = asdict(attempt)
         if self.carries_files:
             payload["content"] = Path(attempt.notebook).read_text(encoding="utf-8")
             payload["files"] = pack(Path(attempt.notebook), Path(attempt.cwd))
         name = f"{self.topic}-{attempt.key}"
         try:
+            resources = self._resources(client, attempt)
             future = client.submit(
                 task.run_attempt, payload, self.topic, key=name, pure=False, retries=0, resources=resources
             )
@@ -156,7 +156,8 @@ class DaskBackend(LoggingConfigurable):
         """What a worker must have. Raises `Unavailable` where none has it, or the task would wait for ever."""
         if not attempt.gpus:
             return None
-        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        # Not `client.scheduler_info`: every two seconds the client writes an answer without workers over it.
+        workers = client.sync(client.scheduler.identity, n_workers=-1)["workers"].values()
         if max((one.get("resources", {}).get(GPU, 0) for one in workers), default=0) < attempt.gpus:
             raise Unavailable(
                 f"no worker of the Dask cluster has {attempt.gpus} GPUs",

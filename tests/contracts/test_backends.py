@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import dask
 import nbformat
 import psutil
 import pytest
@@ -175,6 +176,21 @@ def test_attempts_have_the_devices_of_their_worker_each_its_own(cluster: Cluster
     assert (Path(both.folder) / LOG).read_text() == "GPU-a,GPU-b\n"
     with pytest.raises(Unavailable, match="no worker of the Dask cluster has 3 GPUs"):
         cluster.backend.submit(replace(both, number=9, gpus=3))
+
+
+def test_a_worker_is_found_while_the_client_asks_who_is_there(cluster: Cluster) -> None:
+    """The client asks for the scheduler alone every two seconds, and forgets the workers it knew."""
+    if not cluster.backend.carries_files:
+        pytest.skip("the embedded one has leases")
+    attempt = replace(cluster.attempt("1"), gpus=2)
+    with dask.config.set({"distributed.client.scheduler-info-interval": "5ms"}):
+        backend = cluster.again()
+        backend.start(lambda report: None)
+    try:
+        for _ in range(400):
+            assert backend._resources(backend._connected(), attempt) == {"GPU": 2}
+    finally:
+        backend.close(stop=False)
 
 
 def test_every_backend_is_one(cluster: Cluster) -> None:

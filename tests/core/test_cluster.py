@@ -34,7 +34,7 @@ if __name__ == "__main__":
     (lease,) = mlplat.gpus.leases().items
     seen = client.run(device)
     assert sorted(seen.values()) == sorted(lease.devices), (seen, lease)
-    names = {one["name"]: one["resources"] for one in client.scheduler_info()["workers"].values()}
+    names = {one["name"]: one["resources"] for one in client.sync(client.scheduler.identity)["workers"].values()}
     assert names == {uuid: {"GPU": 1} for uuid in lease.devices}, names
     futures = [client.submit(device, pure=False, resources={"GPU": 1}) for _ in range(6)]
     assert set(client.gather(futures)) == set(lease.devices)
