@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .api.features import features
     from .api.gpus import gpus
     from .api.jobs import jobs
+    from .api.logging import log_artifact, log_metric, log_metrics, log_param, log_params
     from .api.pipelines import pipelines
     from .api.runs import runs
     from .api.schedules import schedules
@@ -40,6 +41,11 @@ __all__ = [
     "features",
     "gpus",
     "jobs",
+    "log_artifact",
+    "log_metric",
+    "log_metrics",
+    "log_param",
+    "log_params",
     "pipelines",
     "runs",
     "schedules",
@@ -63,10 +69,16 @@ _API = frozenset(
         "sweeps",
     }
 )
-_LATER = frozenset({"log_artifact", "log_metric", "log_metrics", "log_param", "log_params"})
+_LOGGING = frozenset({"log_artifact", "log_metric", "log_metrics", "log_param", "log_params"})
 
 
 def __getattr__(name: str) -> Any:
+    if name in _LOGGING:
+        from .api import logging
+
+        # Loops call these: the next call finds them without coming here.
+        globals()[name] = found = getattr(logging, name)
+        return found
     if name in _API:
         from . import api
 
@@ -89,8 +101,6 @@ def __getattr__(name: str) -> Any:
         return FeatureView
     if name == "__version__":
         return _version()
-    if name in _LATER:
-        raise AttributeError(f"jupyter_mlplat.{name} is not in this version ({_version()}) of jupyter_mlplat")
     raise AttributeError(f"module 'jupyter_mlplat' has no attribute {name!r}")
 
 

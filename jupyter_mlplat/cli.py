@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import TYPE_CHECKING, TextIO
 
 from .commands import GRAMMAR
@@ -60,6 +60,9 @@ def _run(words: list[str]) -> int:
         # Whatever a library prints must not get between the reader and the one document on stdout.
         with redirect_stdout(sys.stderr):
             platform = _load_platform()
+            with suppress(MLPlatError):
+                # What a kernel logged that is gone; where that takes MLflow, the engine does it.
+                platform.runs.deliver_left(light=True)
             value = command.run(Call(platform, args, ShellReporter(sys.stderr), os.getppid()))
         if json_wanted:
             _write_json(out, value)

@@ -36,6 +36,7 @@ class Home:
                 self.sweeps,
                 self.pipelines,
                 self.features,
+                self.spool,
                 self.log,
                 self.run,
                 self.endpoints,
@@ -87,6 +88,11 @@ class Home:
     def kernels(self) -> Path:
         """One folder per notebook: what its kernel held in memory when it was shut down."""
         return self.root / "kernels"
+
+    @property
+    def spool(self) -> Path:
+        """What was logged and MLflow may not have yet."""
+        return self.root / "spool"
 
     @property
     def log(self) -> Path:

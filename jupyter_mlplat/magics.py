@@ -43,9 +43,11 @@ CELL_RUN = Command(
 def load(ipython: InteractiveShell) -> None:
     """Register the magics, how results look and the completer; set MLflow's variables where they are not set."""
     variables = platform().environment()
-    for name in ("MLFLOW_TRACKING_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT"):
+    for name in ("MLFLOW_TRACKING_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT", "MLPLAT_LOGGING"):
         if name in variables:
             os.environ.setdefault(name, variables[name])
+    if "MLPLAT_HOME" not in os.environ:
+        os.environ.setdefault("MLPLAT_SPOOL", str(platform().home.spool))
     ipython.register_magics(MLPlatMagics)
     ipython.set_hook("complete_command", complete, str_key="%mlplat")
     ipython.set_hook("complete_command", complete, re_key=ASSIGNED)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traitlets import Dict, Float, Integer, List, Unicode, validate
+from traitlets import Bool, Dict, Float, Integer, List, Unicode, validate
 from traitlets.config import Config, LoggingConfigurable
 
 from .errors import Invalid, Unavailable
@@ -98,6 +98,11 @@ class Platform(LoggingConfigurable):
     ).tag(config=True)
     warm_memory = Unicode(
         "4G", help="What the waiting kernels of an environment and what they come from may use together."
+    ).tag(config=True)
+    buffered_logging = Bool(
+        True,
+        help="In kernels and jobs what plain mlflow.log_metric logs is kept on disk and delivered in batches, too; "
+        "MLPLAT_LOGGING=direct in the environment says no for one process.",
     ).tag(config=True)
     owner = Unicode(help="Whom new rows belong to. Default: JUPYTERHUB_USER, else the login.").tag(config=True)
     max_parallel_jobs = Integer(0, help="Jobs that run at the same time; 0 means one per CPU.").tag(config=True)
@@ -347,6 +352,8 @@ class Platform(LoggingConfigurable):
         if self.mlflow_uri.startswith(("sqlite:", "postgresql")):
             # Without it MLflow puts the artifacts of a new experiment into ./mlruns of the working directory.
             variables["_MLFLOW_SERVER_ARTIFACT_ROOT"] = self.home.artifacts.as_uri()
+        if self.buffered_logging:
+            variables["MLPLAT_LOGGING"] = "buffered"
         return variables
 
     # --- the engine -------------------------------------------------------------------------
@@ -384,7 +391,8 @@ class Platform(LoggingConfigurable):
     def _start_engine(self) -> None:
         environment = {**os.environ, "MLPLAT_HOME": str(self.home.root), "MLPLAT_DB_URL": self.store_url}
         environment["MLFLOW_TRACKING_URI"] = self.mlflow_uri
-        for name in ("JPY_API_TOKEN", "JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "MLFLOW_RUN_ID", "JPY_PARENT_PID"):
+        for name in ("JPY_API_TOKEN", "JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "MLFLOW_RUN_ID", "JPY_PARENT_PID",
+                     "MLPLAT_LOGGING"):  # fmt: skip
             environment.pop(name, None)
         with open(self.home.log / "engine.log", "ab") as log:
             try:

@@ -15,6 +15,7 @@ from traitlets.config import LoggingConfigurable
 from ..errors import Invalid, Unavailable
 from ..home import Home
 from ..protocols import Attempt, Report
+from ..spool import take_over
 from . import task
 from .travel import pack
 
@@ -207,6 +208,8 @@ class DaskBackend(LoggingConfigurable):
                 if text is not None:
                     Path(attempt.folder).mkdir(parents=True, exist_ok=True)
                     (Path(attempt.folder) / file).write_text(text, encoding="utf-8")
+            for number, text in enumerate(record.pop("spool", [])):
+                take_over(self.home.spool, f"{attempt.key}-{number}", text)
         elif self.carries_files:
             # Nobody can say that its processes are gone: a retry waits until they must be.
             record = {

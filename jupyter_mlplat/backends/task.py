@@ -23,6 +23,7 @@ from typing import Any
 
 from ..attempts import ENVIRONMENT, EXIT_RECORD, LOG, OUTPUT, RUNNER_RECORD, TOKEN_VARIABLE, not_started, read_record
 from ..processes import alive, host_id, kill_tree, start_time, sweep
+from ..spool import Outage, deliver_left, left
 from .travel import unpack
 
 LISTEN_S = 5.0
@@ -61,7 +62,9 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
     try:
         if devices:
             payload["environment"] = {**payload["environment"], VISIBLE: ",".join(devices)}
-        own, work = Path(folder) / "attempt", Path(folder) / "work"
+        own, work, spool = Path(folder) / "attempt", Path(folder) / "work", Path(folder) / "spool"
+        # There is no data directory here.
+        payload["environment"] = {**payload["environment"], "MLPLAT_SPOOL": str(spool)}
         own.mkdir()
         work.mkdir()
         notebook = own / "submitted.ipynb"
@@ -72,10 +75,20 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
         for name, file in TRAVELLING:
             path = own / file
             record[name] = path.read_text(encoding="utf-8") if path.exists() else None
+        record["spool"] = _undelivered(spool)
         return record
     finally:
         _own_devices.give_back(devices)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _undelivered(spool: Path) -> list[str]:
+    """What the attempt logged and MLflow does not take now: the engine keeps it until it does."""
+    try:
+        deliver_left(spool)
+    except (Outage, OSError) as error:
+        logger.warning("MLflow does not take what was logged; the engine keeps it: %s", error)
+    return [path.read_text(encoding="utf-8") for path in left(spool)]
 
 
 class _Devices:

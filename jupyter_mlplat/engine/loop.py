@@ -125,6 +125,7 @@ class Engine:
                 self.leave(stop)
             self._attempts.adopt()
             self._recording.close_left()
+            self._recording.deliver_left()
             self.queue.expire()
             if self.platform.leases_gpus and self.platform.gpus.of_jobs.take_back():
                 self.queue.preempt()

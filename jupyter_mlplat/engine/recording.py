@@ -35,7 +35,7 @@ class Recording:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._pending: set[str] = set()
         # MLflow takes seconds to import: meanwhile the cluster starts.
-        self._thread.submit(platform.runs.client)
+        self._delivering = self._thread.submit(platform.runs.client)
 
     def open(self, claim: Claim) -> dict[str, str]:
         """Make an attempt's run; returns the environment in which its kernel finds it. On the caller's thread."""
@@ -89,6 +89,11 @@ class Recording:
             self._thread.submit(
                 self._platform.runs.finish_job_run, row["run_id"], status="KILLED", notebook=None, parameters={}
             )
+
+    def deliver_left(self) -> None:
+        """Have MLflow told what kernels logged that are gone."""
+        if self._delivering.done():
+            self._delivering = self._thread.submit(self._platform.runs.deliver_left)
 
     def close_left(self) -> None:
         """Close the runs of attempts that ended while MLflow did not answer, or while no engine lived."""

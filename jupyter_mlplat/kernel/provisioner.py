@@ -110,9 +110,12 @@ class Provisioner(WarmStart):
             return env
         if own.warm_kernels:
             self.pool, self.imports = Pool(own.home, **own.warm), imports_of(self.notebook)
+        variables = own.environment()
         if env.get("MLFLOW_TRACKING_URI"):
-            return {**env, "MLPLAT_HOME": str(own.home.root)}
-        return {**env, **own.environment()}
+            # The user's own: only what does not say where.
+            variables = {name: value for name, value in variables.items() if name.startswith("MLPLAT_")}
+        variables["MLPLAT_LOGGING"] = env.get("MLPLAT_LOGGING") or variables.get("MLPLAT_LOGGING", "direct")
+        return {**env, **variables}
 
     # --- devices ------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ EVERY_AFTER_ERROR_S = 2.0
 PRUNE_EVERY_S = 600.0
 LOOK_AFTER_ENGINE_EVERY_S = 5.0
 WAKE_EVERY_S = 30.0
+DELIVER_EVERY_S = 0.5
 
 FLOOD = 5000
 REMEMBER_S = 60.0
@@ -92,6 +93,7 @@ class Watch:
         self._behind = False
         self._runs = platform.runs.version_token()
         self._pruned = self._looked = time.monotonic()
+        self._delivered = float("-inf")
         self._woke = float("-inf")
 
     def outbox(self) -> list[tuple[str, str]]:
@@ -121,11 +123,17 @@ class Watch:
         return [("runs", "*"), ("models", "*")]
 
     def chores(self) -> None:
-        """What somebody has to do now and then: drop old outbox rows, replace an engine that died."""
+        """What somebody has to do now and then."""
         now = time.monotonic()
         if now - self._pruned >= PRUNE_EVERY_S:
             self._pruned = now
             self._store.prune_outbox()
+        if now - self._delivered >= DELIVER_EVERY_S:
+            self._delivered = now
+            if not self._platform.runs.deliver_left(light=True) and now - self._woke >= WAKE_EVERY_S:
+                # What is left needs MLflow itself, which is not for a server to import.
+                self._woke = now
+                self._platform.wake_engine()
         if now - self._looked >= LOOK_AFTER_ENGINE_EVERY_S:
             self._looked = now
             self._look_after_engine(now)

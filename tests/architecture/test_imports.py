@@ -51,6 +51,7 @@ GROUND = {
     "crashpoint",
     "languages",
     "loading",
+    "mlflow_tables",
     "sizes",
     "yaml12",
 }
@@ -58,13 +59,15 @@ PLATFORM = GROUND | {"store", "services", "platform"}
 MAY_IMPORT = {
     **dict.fromkeys(GROUND, GROUND),
     "store": GROUND,
-    "services": GROUND | {"store"},
-    "backends": GROUND | {"kernel"},
+    "services": GROUND | {"store", "spool"},
+    # What was logged and MLflow may not have yet.
+    "spool": GROUND,
+    "backends": GROUND | {"kernel", "spool"},
     "runner": GROUND | {"kernel"},
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
-    "run_context": set(),
+    "run_context": {"spool"},
     # A notebook that runs as a job leaves its results for the runner.
     "results": GROUND,
     # The engine, and the doors: each parses, calls a service, renders.
@@ -76,7 +79,7 @@ MAY_IMPORT = {
     # The shell and the magics share one grammar; the demo is a user of the services like any other.
     "commands": PLATFORM | {"engine", "demo", "kernel", "dask_cluster"},
     "demo": PLATFORM | {"commands"},
-    "api": PLATFORM | {"commands", "dask_cluster"},
+    "api": PLATFORM | {"commands", "dask_cluster", "spool"},
     # What a notebook computes with; it is of the process, for every door in it.
     "dask_cluster": GROUND | {"platform"},
     "cell_run": PLATFORM,

@@ -103,9 +103,6 @@ def test_what_is_here_and_what_is_not(platform: Platform) -> None:
     assert mlplat.__version__ == mlplat.status().version
     assert mlplat.Platform is Platform
     assert set(mlplat.__all__) <= set(dir(mlplat))
-    for name in ("log_metric", "log_params"):
-        with pytest.raises(AttributeError, match=f"jupyter_mlplat.{name} is not in this version"):
-            getattr(mlplat, name)
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         mlplat.nonsense  # noqa: B018
 

@@ -29,6 +29,7 @@ from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store, tables
 
 from ..endpoints import gpus_of, save_code
+from ..mlflowserver import MLflowServer
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]
 
@@ -343,52 +344,8 @@ def _post(url: str, body: bytes, token: str | None) -> tuple[int, Any]:
 @pytest.fixture
 def mlflow_server(tmp_path: Path) -> Iterator[str]:
     """An MLflow server of its own: models are behind HTTP, not on a disk that the endpoint can read."""
-    import socket
-    import subprocess
-    import sys
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    folder = tmp_path / "server"
-    folder.mkdir()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        str(folder / "files"),
-    ]
-    with open(folder / "log.txt", "wb") as log:
-        server = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            env={
-                **os.environ,
-                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            },
-            start_new_session=True,
-        )
-    started = processes.start_time(server.pid)
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> bool:
-        assert server.poll() is None, (folder / "log.txt").read_text()
-        try:
-            return bool(urllib.request.urlopen(f"{url}/health", timeout=2).status == 200)
-        except OSError:
-            return False
-
-    try:
-        until(answers, "the MLflow server answers")
-        yield url
-    finally:
-        if started is not None:
-            processes.kill_tree(server.pid, started)
-        server.wait()
+    with MLflowServer(tmp_path / "server") as server:
+        yield server.url
 
 
 def test_a_model_behind_http_is_downloaded_with_credentials_that_the_model_never_sees(

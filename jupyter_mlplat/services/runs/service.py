@@ -54,6 +54,14 @@ class RunsService:
         """MLflow's client, with the artifacts of new experiments in the data directory. Raises `Unavailable`."""
         return self._tracking.client()
 
+    def deliver_left(self, *, light: bool = False) -> bool:
+        """Deliver to MLflow what processes that are gone had logged; False where something of it is left.
+
+        Cheap where there is nothing. Where MLflow does not take it, it is kept. With `light` only that is delivered
+        which needs no import of MLflow.
+        """
+        return self._tracking.deliver_left(light=light)
+
     def version_token(self) -> str | None:
         """A value that changes when somebody wrote to MLflow's SQLite file; None with a server or another database.
 

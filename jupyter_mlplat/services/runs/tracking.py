@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from ...errors import BackendFailed, Denied, Invalid, MLPlatError, NotFound, Unavailable
 from ...home import Home
 from ...loading import quick_imports
+from ...mlflow_tables import sqlite_path
+from ...spool import Outage, deliver_left, left
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,6 +26,7 @@ ARTIFACT_ROOT = "_MLFLOW_SERVER_ARTIFACT_ROOT"
 """MLflow puts the artifacts of new experiments here; without it, into ./mlruns of the working directory."""
 
 DATABASES = ("sqlite:", "postgresql", "mysql", "mssql")
+logger = logging.getLogger("jupyter_mlplat.runs")
 NOISY = ("mlflow.store.db.utils", "alembic", "alembic.runtime.migration")
 
 
@@ -32,14 +34,6 @@ def absolute_uri(uri: str) -> str:
     """`uri` with the path of an SQLite file made absolute."""
     path = sqlite_path(uri)
     return uri if path is None else f"sqlite:///{path}"
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """The file of an SQLite tracking URI, None for any other."""
-    prefix, _, rest = uri.partition(":///")
-    if prefix.partition("+")[0] != "sqlite":
-        return None
-    return Path(unquote(rest.partition("?")[0])).absolute()
 
 
 class Tracking:
@@ -54,12 +48,28 @@ class Tracking:
         self._version = DataVersion(self.path) if self.path else None
 
     def client(self) -> MlflowClient:
-        """A client of the tracking URI and its registry. Raises `Unavailable` where it cannot be opened."""
+        """A client of the tracking URI and its registry. Raises `Unavailable` where it cannot be opened.
+
+        What processes that are gone had logged is delivered before.
+        """
+        self.deliver_left()
         if self._client is None:
             with self._lock:
                 if self._client is None:
                     self._client = self._open()
         return self._client
+
+    def deliver_left(self, *, light: bool = False) -> bool:
+        """See `RunsService.deliver_left`."""
+        if not left(self.home.spool):
+            return True
+        try:
+            deliver_left(self.home.spool, light=light)
+            return True
+        except (Outage, OSError) as error:
+            if not light:
+                logger.warning("MLflow does not take what was logged; it is kept in %s: %s", self.home.spool, error)
+            return False
 
     def version_token(self) -> str | None:
         """See `RunsService.version_token`."""
