@@ -34,6 +34,8 @@ pytest_plugins = ["pytest_jupyter.jupyter_server"]
 _UNSET = (
     "MLPLAT_DB_URL",
     "MLFLOW_TRACKING_URI",
+    "MLPLAT_LOGGING",
+    "MLPLAT_SPOOL",
     "MLFLOW_REGISTRY_URI",
     "MLFLOW_EXPERIMENT_ID",
     "MLFLOW_EXPERIMENT_NAME",
