@@ -25,7 +25,7 @@ def run_cell(
     goes on to the notebook.
     """
     __tracebackhide__ = True
-    platform.runs.client()  # makes MLflow's database where there is none
+    platform.runs.prepare()  # makes MLflow's database where there is none
     import mlflow
 
     # Where the notebook's own mlflow.log_… writes, should it have chosen another server.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -154,7 +154,18 @@ def write_tags(connection: sqlite3.Connection, tags: Sequence[TextRow]) -> None:
     )
 
 
-def texts(connection: sqlite3.Connection, table: str, run: str) -> Mapping[str, Any]:
-    """The `params` or `tags` of a run."""
-    assert table in ("params", "tags")
-    return dict(connection.execute(f"SELECT key, value FROM {table} WHERE run_uuid = ?", (run,)))
+def run_data(
+    connection: sqlite3.Connection, run: str
+) -> tuple[tuple[str, str], dict[str, str], dict[str, str], dict[str, float]] | None:
+    """A run's status and artifact URI, its tags, its parameters and the last value of each metric."""
+    found = connection.execute("SELECT status, artifact_uri FROM runs WHERE run_uuid = ?", (run,)).fetchone()
+    if found is None:
+        return None
+    tags, params = (
+        dict(connection.execute(f"SELECT key, value FROM {table} WHERE run_uuid = ?", (run,)))
+        for table in ("tags", "params")
+    )
+    metrics = connection.execute(
+        "SELECT key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_metrics WHERE run_uuid = ?", (run,)
+    )
+    return found, tags, params, {key: math.nan if value is None else value for key, value in metrics}

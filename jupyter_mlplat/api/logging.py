@@ -82,7 +82,7 @@ def _prepare(mlflow: Any) -> None:
             for name in ("MLFLOW_TRACKING_URI", "_MLFLOW_SERVER_ARTIFACT_ROOT"):
                 if name in variables:
                     os.environ.setdefault(name, variables[name])
-            own.runs.client()  # makes MLflow's database where there is none
+            own.runs.prepare()  # makes MLflow's database where there is none
         mlflow.start_run()
     uri = mlflow.get_tracking_uri()
     if uri.partition(":")[0].partition("+")[0] in SCHEMES:

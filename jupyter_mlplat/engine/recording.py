@@ -7,7 +7,7 @@ import logging
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..attempts import OUTPUT
 from ..models import JobState
@@ -34,8 +34,8 @@ class Recording:
         self._queue = queue
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._pending: set[str] = set()
-        # MLflow takes seconds to import: meanwhile the cluster starts.
-        self._delivering = self._thread.submit(platform.runs.client)
+        # Where that imports MLflow it takes seconds: meanwhile the cluster starts.
+        self._delivering: Future[Any] = self._thread.submit(platform.runs.prepare)
 
     def open(self, claim: Claim) -> dict[str, str]:
         """Make an attempt's run; returns the environment in which its kernel finds it. On the caller's thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,8 +15,12 @@ import pytest
 
 from jupyter_mlplat.errors import Invalid, MLPlatError, NotFound, Unavailable
 from jupyter_mlplat.home import Home
+from jupyter_mlplat.mlflow_tables import REVISIONS, MLflowTables
+from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store
+
+from ..conftest import copy_mlflow
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +239,22 @@ def test_what_is_no_model_uri_is_refused_with_an_example(runs: RunsService, uri:
 # --- the run of a job -------------------------------------------------------------------------------
 
 
-def start(runs: RunsService, **changes: Any) -> str:
+@pytest.fixture(scope="module", params=["tables", "client"])
+def job_runs(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path
+) -> Iterator[RunsService]:
+    """Both ways of writing: into MLflow's tables, and through its client where they are not known."""
+    home = Home(tmp_path_factory.mktemp(request.param) / "home with a space").ensure()
+    copy_mlflow(mlflow_database, home)
+    store = Store(f"sqlite:///{home.database}")
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "client":
+            patch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", frozenset())
+        yield RunsService(f"sqlite:///{home.mlflow_database}", home, store)
+    store.close()
+
+
+def start(job_runs: RunsService, **changes: Any) -> str:
     arguments: dict[str, Any] = {
         "job_id": "7",
         "attempt": 1,
@@ -244,12 +264,12 @@ def start(runs: RunsService, **changes: Any) -> str:
         "owner": "ada",
         "parameters": {"lr": 0.1},
     }
-    return runs.start_job_run(**{**arguments, **changes})
+    return job_runs.start_job_run(**{**arguments, **changes})
 
 
-def test_the_run_of_a_job_is_linked_with_it(runs: RunsService) -> None:
-    run_id = start(runs)
-    found = runs.get(run_id)
+def test_the_run_of_a_job_is_linked_with_it(job_runs: RunsService) -> None:
+    run_id = start(job_runs)
+    found = job_runs.get(run_id)
     assert (found.name, found.experiment, found.status, found.owner, found.job_id) == (
         "nightly",
         "jobs",
@@ -260,12 +280,12 @@ def test_the_run_of_a_job_is_linked_with_it(runs: RunsService) -> None:
     assert found.tags["mlplat.attempt"] == "1"
     assert (found.tags["mlflow.source.name"], found.tags["mlflow.source.type"]) == ("/data/train.ipynb", "NOTEBOOK")
     assert found.parameters == {}
-    assert ("runs", run_id) in emitted(runs)
+    assert ("runs", run_id) in emitted(job_runs)
 
 
-def test_a_finished_job_leaves_parameters_notebook_status_and_metrics(runs: RunsService, tmp_path: Path) -> None:
-    run_id = start(runs, job_id="8")
-    client = runs.client()
+def test_a_finished_job_leaves_parameters_notebook_status_and_metrics(job_runs: RunsService, tmp_path: Path) -> None:
+    run_id = start(job_runs, job_id="8")
+    client = job_runs.client()
     client.log_param(run_id, "lr", "0.10")
     client.log_metric(run_id, "auc", 0.9)
     client.log_metric(run_id, "loss", float("nan"))
@@ -273,9 +293,9 @@ def test_a_finished_job_leaves_parameters_notebook_status_and_metrics(runs: Runs
     output.write_text('{"nbformat": 4}')
     parameters = {"lr": 0.1, "name": "a", "layers": [1, 2], "flag": True, "long": "x" * 10_000}
     many = {f"p{number}": number for number in range(250)}
-    metrics = runs.finish_job_run(run_id, status="FINISHED", notebook=output, parameters={**parameters, **many})
+    metrics = job_runs.finish_job_run(run_id, status="FINISHED", notebook=output, parameters={**parameters, **many})
     assert metrics == {"auc": 0.9}
-    found = runs.get(run_id)
+    found = job_runs.get(run_id)
     assert found.status == "FINISHED"
     assert found.ended_at is not None
     assert found.parameters["lr"] == "0.10"
@@ -283,49 +303,104 @@ def test_a_finished_job_leaves_parameters_notebook_status_and_metrics(runs: Runs
     assert len(found.parameters["long"]) == 6000
     assert found.parameters["p249"] == "249"
     assert [item.path for item in client.list_artifacts(run_id, "notebook")] == ["notebook/train.ipynb"]
-    assert not list(runs._tracking.home.run.glob("tmp*"))
+    assert not list(job_runs._tracking.home.run.glob("tmp*"))
 
 
-def test_finishing_twice_changes_nothing_the_second_time(runs: RunsService, tmp_path: Path) -> None:
-    run_id = start(runs, job_id="9")
+def test_finishing_twice_changes_nothing_the_second_time(job_runs: RunsService, tmp_path: Path) -> None:
+    run_id = start(job_runs, job_id="9")
     output = tmp_path / "output.ipynb"
     output.write_text("{}")
     for _ in range(2):
-        runs.finish_job_run(run_id, status="FAILED", notebook=output, parameters={"a": 1})
+        job_runs.finish_job_run(run_id, status="FAILED", notebook=output, parameters={"a": 1})
         if "ended" not in locals():
-            ended, told = runs.get(run_id), len(emitted(runs))
-    assert runs.get(run_id) == ended
-    assert len(emitted(runs)) == told
+            ended, told = job_runs.get(run_id), len(emitted(job_runs))
+    assert job_runs.get(run_id) == ended
+    assert len(emitted(job_runs)) == told
     assert ended.status == "FAILED"
 
 
-def test_the_job_has_the_last_word_on_the_status(runs: RunsService) -> None:
-    run_id = start(runs, job_id="10")
-    runs.client().set_terminated(run_id, "FINISHED")  # the notebook ended it, then a later cell failed
-    runs.finish_job_run(run_id, status="FAILED", notebook=None, parameters={})
-    assert runs.get(run_id).status == "FAILED"
+def test_the_job_has_the_last_word_on_the_status(job_runs: RunsService) -> None:
+    run_id = start(job_runs, job_id="10")
+    job_runs.client().set_terminated(run_id, "FINISHED")  # the notebook ended it, then a later cell failed
+    job_runs.finish_job_run(run_id, status="FAILED", notebook=None, parameters={})
+    assert job_runs.get(run_id).status == "FAILED"
 
 
-def test_runs_that_the_notebook_left_running_end_with_the_job(runs: RunsService) -> None:
-    run_id = start(runs, job_id="11", attempt=2)
-    client = runs.client()
+def test_runs_that_the_notebook_left_running_end_with_the_job(job_runs: RunsService) -> None:
+    run_id = start(job_runs, job_id="11", attempt=2)
+    client = job_runs.client()
     tags = {"mlplat.job_id": "11", "mlplat.attempt": "2"}
     other = client.create_experiment("elsewhere")
     left, done = (client.create_run(other, tags=tags).info.run_id for _ in range(2))
     earlier = client.create_run(other, tags={**tags, "mlplat.attempt": "1"}).info.run_id
     client.set_terminated(done, "FINISHED")
     client.log_metric(left, "auc", 0.7)
-    metrics = runs.finish_job_run(run_id, status="KILLED", notebook=None, parameters={})
-    assert [runs.get(id).status for id in (run_id, left, done, earlier)] == ["KILLED", "KILLED", "FINISHED", "RUNNING"]
+    metrics = job_runs.finish_job_run(run_id, status="KILLED", notebook=None, parameters={})
+    assert [job_runs.get(id).status for id in (run_id, left, done, earlier)] == [
+        "KILLED",
+        "KILLED",
+        "FINISHED",
+        "RUNNING",
+    ]
     assert metrics == {"auc": 0.7}
 
 
-def test_a_deleted_experiment_is_refused_with_the_way_back(runs: RunsService) -> None:
-    client = runs.client()
+def test_a_deleted_experiment_is_refused_with_the_way_back(job_runs: RunsService) -> None:
+    client = job_runs.client()
     client.delete_experiment(client.create_experiment("gone"))
     with pytest.raises(Invalid, match="experiment gone is deleted") as error:
-        start(runs, experiment="gone")
+        start(job_runs, experiment="gone")
     assert "mlflow experiments restore" in error.value.hint
+
+
+def test_both_ways_leave_the_same_rows(home: Home, mlflow_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy_mlflow(mlflow_database, home)
+    (home.root / "output.ipynb").write_text("{}")
+    store = Store(f"sqlite:///{home.database}")
+    service = RunsService(f"sqlite:///{home.mlflow_database}", home, store)
+    left: list[Any] = []
+    for revisions in (REVISIONS, frozenset()):
+        monkeypatch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", revisions)
+        notebook = "/data/\u202e'x.ipynb"
+        run = start(service, experiment=f"new {len(left)}", name="\N{SNOWMAN} 'night'", notebook=notebook)
+        service.finish_job_run(
+            run, status="FAILED", notebook=home.root / "output.ipynb", parameters={"a": [1], "b": "x"}
+        )
+        with MLflowTables(home.mlflow_database).connection() as connection:
+            connection.row_factory = sqlite3.Row
+            (row,) = map(dict, connection.execute("SELECT * FROM runs WHERE run_uuid = ?", (run,)))
+            number = row["experiment_id"]
+            (experiment,) = map(
+                dict, connection.execute("SELECT * FROM experiments WHERE experiment_id = ?", (number,))
+            )
+            texts = [
+                sorted(map(tuple, connection.execute(f"SELECT key, value FROM {table} WHERE run_uuid = ?", (run,))))
+                for table in ("tags", "params", "latest_metrics")
+            ]
+        assert row["start_time"] <= row["end_time"]
+        assert Path(row["artifact_uri"].replace("file://", "").replace("%20", " ")).is_dir()
+        written = json.dumps([row, experiment, texts], sort_keys=True, default=str).replace(run, "RUN")
+        for key in ("start_time", "end_time", "creation_time", "last_update_time"):
+            written = written.replace(str({**row, **experiment}[key]), "TIME")
+        left.append(written.replace(f"artifacts/{number}", "artifacts/N").replace(f"new {len(left)}", "new"))
+        left[-1] = left[-1].replace(f'"experiment_id": {number}', '"experiment_id": N')
+    assert left[0] == left[1]
+    store.close()
+
+
+def test_the_runs_of_jobs_need_no_import_of_mlflow(platform: Platform) -> None:
+    code = """if True:
+        import sys
+        from jupyter_mlplat.platform import Platform
+        runs = Platform().runs
+        runs.prepare()
+        job = {"job_id": "1", "attempt": 1, "name": "n", "notebook": "n.ipynb", "owner": "o", "parameters": {}}
+        id = runs.start_job_run(experiment="e", **job)
+        runs.finish_job_run(id, status="FINISHED", notebook=None, parameters={"a": 1})
+        print("mlflow" in sys.modules)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 # --- where things are -------------------------------------------------------------------------------

@@ -149,6 +149,10 @@ class RunsService:
 
     # --- the runs of jobs -------------------------------------------------------------------
 
+    def prepare(self) -> None:
+        """Open what the runs of jobs need, which may take seconds. Raises `Unavailable`."""
+        self._tracking.prepare()
+
     def start_job_run(
         self,
         *,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ...errors import BackendFailed, Denied, Invalid, MLPlatError, NotFound, Unavailable
 from ...home import Home
 from ...loading import quick_imports
-from ...mlflow_tables import sqlite_path
+from ...mlflow_tables import MLflowTables, sqlite_path
 from ...spool import Outage, deliver_left, left
 
 if TYPE_CHECKING:
@@ -58,6 +58,16 @@ class Tracking:
                 if self._client is None:
                     self._client = self._open()
         return self._client
+
+    def tables(self) -> MLflowTables | None:
+        """MLflow's own tables, where they are in a file and of a revision that we know."""
+        found = MLflowTables(self.path) if self.path is not None else None
+        return found if found is not None and found.known() else None
+
+    def prepare(self) -> None:
+        """Open what the runs of jobs need: MLflow itself only where its tables are not enough, or are not there."""
+        if self.tables() is None:
+            self.client()
 
     def deliver_left(self, *, light: bool = False) -> bool:
         """See `RunsService.deliver_left`."""
