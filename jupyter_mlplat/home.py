@@ -90,6 +90,11 @@ class Home:
         return self.root / "kernels"
 
     @property
+    def index(self) -> Path:
+        """Finds runs: a cache, made anew where it is missing."""
+        return self.root / "index.db"
+
+    @property
     def spool(self) -> Path:
         """What was logged and MLflow may not have yet."""
         return self.root / "spool"

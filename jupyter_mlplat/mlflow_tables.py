@@ -86,14 +86,7 @@ class MLflowTables:
 def stages(connection: sqlite3.Connection, runs: Iterable[str]) -> dict[str, str]:
     """`active` or `deleted` for each of these runs that exists."""
     wanted = list(dict.fromkeys(runs))
-    found: dict[str, str] = {}
-    for start in range(0, len(wanted), MOST_VARIABLES):
-        part = wanted[start : start + MOST_VARIABLES]
-        marks = ",".join("?" * len(part))
-        found.update(
-            connection.execute(f"SELECT run_uuid, lifecycle_stage FROM runs WHERE run_uuid IN ({marks})", part)
-        )
-    return found
+    return dict(rows_of(connection, "SELECT run_uuid, lifecycle_stage FROM runs WHERE run_uuid IN ids", wanted))
 
 
 def write_metrics(connection: sqlite3.Connection, metrics: Sequence[MetricRow]) -> None:
@@ -152,6 +145,13 @@ def write_tags(connection: sqlite3.Connection, tags: Sequence[TextRow]) -> None:
         " ON CONFLICT (key, run_uuid) DO UPDATE SET value = excluded.value",
         [(key, value, run) for run, key, value in tags],
     )
+
+
+def rows_of(connection: sqlite3.Connection, query: str, ids: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of `query` for many ids, which stand where it says `IN ids`."""
+    for start in range(0, len(ids), MOST_VARIABLES):
+        part = ids[start : start + MOST_VARIABLES]
+        yield from connection.execute(query.replace("IN ids", f"IN ({','.join('?' * len(part))})"), part)
 
 
 def run_data(

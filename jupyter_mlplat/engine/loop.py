@@ -7,6 +7,7 @@ import os
 import select
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..engine_lease import EngineLease
@@ -194,6 +195,15 @@ class Engine:
             self._targets[name] = self.platform.make_serving_target(name)
         return self._targets[name]
 
+    def _last(self, step: Callable[[], object]) -> None:
+        """One of the last things to do; where it fails, the others are done all the same."""
+        try:
+            step()
+        except MLPlatError as error:
+            logger.warning("%s", error.message)
+        except Exception:
+            logger.exception("the engine could not tidy up")
+
     def _leave(self) -> None:
         self._left.set()
         stopping = not self.lease.lost.is_set()
@@ -205,10 +215,10 @@ class Engine:
         self._supervisor.join(timeout=30.0)
         self._telling.leave(finish=stopping)
         if stopping:
-            self.platform.gpus.of_jobs.let_go()
+            self._last(self.platform.gpus.of_jobs.let_go)
         if stopping and self._leaving is not None:
-            self.platform.deployments.stop_all(self._target)
+            self._last(lambda: self.platform.deployments.stop_all(self._target))
         if stopping:
-            self._attempts.close_backend()
+            self._last(self._attempts.close_backend)
         self._released.set()
         self.lease.release()

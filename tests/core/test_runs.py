@@ -89,7 +89,7 @@ def test_an_experiment_is_found_by_its_name_before_its_id(runs: RunsService, see
     ("arguments", "field", "words"),
     [
         ({"filter": "auc is good"}, "filter", "the filter cannot be read"),
-        ({"filter": "metrics.auc >> 1"}, "filter", ">>"),
+        ({"filter": "metrics.auc >> 1"}, "filter", "compared with a number, not '>'"),
         ({"filter": "x.auc > 1"}, "filter", "the filter cannot be read"),
         ({"order_by": "what ever it is"}, "order_by", "the order cannot be read"),
         ({"order_by": ["metrics.auc SIDEWAYS"]}, "order_by", "the order cannot be read"),

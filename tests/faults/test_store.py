@@ -129,7 +129,7 @@ def test_an_engine_leaves_a_store_that_is_damaged_under_it(platform: Platform, t
     engine.wait(timeout=60)
     with pytest.raises(Unavailable, match="is damaged"):
         platform.jobs.list()
-    assert processes(platform, lambda _: True) == []
+    assert [one.cmdline() for one in processes(platform, lambda _: True)] == []
     *_, last = (platform.home.log / "engine.log").read_text().splitlines()
     assert last.startswith("the engine cannot run: the store sqlite:")
     platform.close()

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...errors import Invalid
+from .filter import FILTER_HINT, ORDER_HINT
 
 MAX_LIMIT = 1000
-FILTER_HINT = "for example: metrics.auc > 0.9 AND params.model = 'forest' AND attributes.status = 'FINISHED'"
-ORDER_HINT = "for example: metrics.auc DESC"
 
 
 def check_limit(limit: int) -> None:
