@@ -99,7 +99,7 @@ COMMANDS = [
         "runs", "list", "the runs, newest first", list_runs, show_runs,
         (
             argument("--experiment", metavar="E", help="only those of this experiment"),
-            argument("--filter", metavar="F", help="MLflow's filter, like \"metrics.auc > 0.9\""),
+            argument("--filter", metavar="F", help="MLflow's filter, OR, NOT, IN and () too: \"metrics.auc > 0.9\""),
             argument("--order-by", metavar="O", help="MLflow's order, like \"metrics.auc DESC\""),
             *LISTING,
         ),

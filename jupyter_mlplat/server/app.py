@@ -57,7 +57,7 @@ class MLPlatExtension(ExtensionApp):
         self.kernel_leases = KernelLeases(self.serverapp, self.door, self.log)
         self.settings[DOOR], self.settings[KERNEL_LEASES] = self.door, self.kernel_leases
         prefer_provisioner(self.serverapp.config)
-        prefer_prompt(self.settings)
+        prefer_prompt(self.settings, self.serverapp.kernel_manager)
         events: Any = self.serverapp.event_logger
         self.events = events
         self.events.register_event_schema(Path(__file__).parent / "events" / "changed.yaml")

@@ -6,7 +6,10 @@ import asyncio
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from jupyter_client.ioloop import AsyncIOLoopKernelManager
+from jupyter_client.manager import KernelManager
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 
 WEBSOCKET = "kernel_websocket_connection_class"
 """The server's setting."""
@@ -62,7 +65,39 @@ class PromptConnection(ZMQChannelsWebsocketConnection):
                 outputs.socket.unsubscribe(topic)
 
 
-def prefer_prompt(settings: dict[str, Any]) -> None:
+class _PromptStart(AsyncIOLoopKernelManager):  # type: ignore[misc]
+    """jupyter_client's own, but for the 10 ms that it rests behind each start so that its tests see it pending."""
+
+    _ready: Any
+
+    async def start_kernel(self, *arguments: Any, **options: Any) -> None:
+        start = getattr(KernelManager._async_start_kernel, "__wrapped__", None)
+        if start is None:
+            await super().start_kernel(*arguments, **options)
+            return
+        if self._attempted_start or not self._ready:
+            self._ready = asyncio.get_running_loop().create_future()
+        try:
+            await start(self, *arguments, **options)
+        except Exception as error:
+            self._ready.set_exception(error)
+            self.log.exception(error)
+            raise
+        if self.owns_kernel:
+            self._ready.set_result(None)
+
+
+class PromptKernelManager(ServerKernelManager, _PromptStart):
+    """The server's own, on the start above."""
+
+
+def prefer_prompt(settings: dict[str, Any], kernels: Any) -> None:
     """Let ours stand there, unless somebody has chosen another one or the kernels run elsewhere."""
     if settings.get(WEBSOCKET) is ZMQChannelsWebsocketConnection:
         settings[WEBSOCKET] = PromptConnection
+    if getattr(kernels, "kernel_manager_class", "") == _name(ServerKernelManager):
+        kernels.kernel_manager_class = _name(PromptKernelManager)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"

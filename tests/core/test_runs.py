@@ -236,6 +236,70 @@ def test_what_is_no_model_uri_is_refused_with_an_example(runs: RunsService, uri:
     assert "models:/classifier@champion" in error.value.hint
 
 
+# --- both ways to read ------------------------------------------------------------------------------
+
+
+def test_the_tables_say_what_mlflow_says(runs: RunsService, seeded: dict[str, Any], tmp_path: Path) -> None:
+    """Everything that can be read, from MLflow's tables and through its client."""
+    import mlflow
+    import pandas as pd
+    from mlflow.entities import DatasetInput, InputTag
+    from sklearn.linear_model import LinearRegression
+
+    client = runs.client()
+    mlflow.set_tracking_uri(runs.tracking_uri)
+    with mlflow.start_run(experiment_id=seeded["first"], run_name="\N{SNOWMAN} <b>") as active:
+        id = active.info.run_id
+        mlflow.log_metrics({"a": 1.0, "nan": float("nan"), "inf": float("inf")})
+        mlflow.log_params({"p": "x", "q": "\u202e"})
+        mlflow.sklearn.log_model(
+            LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), name="model", registered_model_name="line",
+            pip_requirements=[],
+        )  # fmt: skip
+        mlflow.log_text("hello", "deep/er/note.txt")
+        mlflow.log_text("hello", "note.txt")
+        table = mlflow.data.from_pandas(pd.DataFrame({"a": [1.0, 2.0]}), name="two rows")
+        client.log_inputs(id, [DatasetInput(table._to_mlflow_entity(), [InputTag("mlflow.data.context", "training")])])
+    for _ in range(12):
+        client.create_model_version("line", f"runs:/{id}/model", run_id=id)
+    client.set_registered_model_alias("line", "b", "11")
+    client.set_registered_model_alias("line", "a", "11")
+    client.delete_model_version("line", "3")
+    client.set_model_version_tag("line", "2", "k", "v")
+    mlflow.genai.register_prompt(name="a-prompt", template="hello {{name}}")
+    gone = client.create_experiment("gone soon")
+    client.delete_experiment(gone)
+
+    def read() -> list[Any]:
+        experiments = runs.experiments(limit=2)
+        more = runs.experiments(limit=100, after=experiments.next)
+        models = runs.models(limit=1)
+        rest = runs.models(limit=100, after=models.next)
+        found: list[Any] = [
+            runs.get(id), runs.get(seeded["ids"][0]), runs.metrics(id), runs.model("line"),
+            runs.resolve_model("models:/line@a"),
+            runs.list(order_by="attributes.start_time DESC", limit=1000).items, [*models.items, *rest.items], rest.next,
+            sorted(one.name for one in (*experiments.items, *more.items)), more.next,
+        ]  # fmt: skip
+        for wrong in (
+            lambda: runs.model("a-model"), lambda: runs.get("f" * 32), lambda: runs.get("../x"),
+            lambda: runs.list(experiment="?"), lambda: runs.models(after="?"), lambda: runs.experiments(after="?"),
+            lambda: runs.resolve_model("models:/line/3"),
+        ):  # fmt: skip
+            with pytest.raises(MLPlatError) as error:
+                wrong()
+            found.append((type(error.value), set(error.value.fields)))
+        return found
+
+    by_tables = read()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", frozenset())
+        by_client = read()
+    for ours, mlflows in zip(by_tables, by_client, strict=True):
+        assert ours == mlflows
+    assert by_tables[0].models[0]["registered"] == [{"name": "line", "version": "1"}]
+
+
 # --- the run of a job -------------------------------------------------------------------------------
 
 

@@ -7,11 +7,13 @@ import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from jupyter_client.provisioning import KernelProvisionerFactory
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.services.kernels.websocket import KernelWebsocketHandler
 from sqlalchemy import update
 from traitlets.config import Config
@@ -22,7 +24,7 @@ from jupyter_mlplat.kernel.pool import Pool
 from jupyter_mlplat.server import prompt
 from jupyter_mlplat.server.app import PROVISIONER_VARIABLE, MLPlatExtension, prefer_provisioner
 from jupyter_mlplat.server.kernel_leases import KernelLeases
-from jupyter_mlplat.server.prompt import WEBSOCKET, PromptConnection, prefer_prompt
+from jupyter_mlplat.server.prompt import WEBSOCKET, PromptConnection, PromptKernelManager, prefer_prompt
 from jupyter_mlplat.store import tables
 
 from ..gpus import fake_gpus
@@ -57,8 +59,29 @@ def test_another_choice_of_a_provisioner_stays(monkeypatch: pytest.MonkeyPatch) 
 def test_another_choice_of_a_connection_stays() -> None:
     for chosen, then in ((ZMQChannelsWebsocketConnection, PromptConnection), (object, object)):
         settings = {WEBSOCKET: chosen}
-        prefer_prompt(settings)
+        kernels = SimpleNamespace(kernel_manager_class="other.Manager")
+        prefer_prompt(settings, kernels)
         assert settings == {WEBSOCKET: then}
+        assert kernels.kernel_manager_class == "other.Manager"
+    kernels = AsyncMappingKernelManager()
+    prefer_prompt({}, kernels)
+    assert kernels.kernel_manager_class == "jupyter_mlplat.server.prompt.PromptKernelManager"
+    assert isinstance(kernels.kernel_manager_factory(), PromptKernelManager)
+
+
+async def test_a_kernel_that_cannot_start_says_so_and_the_next_one_starts(jp_fetch: Any, jp_serverapp: Any) -> None:
+    kernels = jp_serverapp.kernel_manager
+    failing = kernels.kernel_manager_factory(parent=kernels, kernel_name="python3")
+    assert isinstance(failing, PromptKernelManager)
+    with pytest.raises(FileNotFoundError):
+        await failing.start_kernel(cwd="/nowhere at all")
+    assert isinstance(failing.ready.exception(), FileNotFoundError)
+    made = json.loads((await jp_fetch("api", "kernels", method="POST", body='{"name": "python3"}')).body)
+    started = kernels.get_kernel(made["id"])
+    assert isinstance(started, PromptKernelManager)
+    assert started.ready.done()
+    await jp_fetch("api", "kernels", made["id"], "restart", method="POST", body="{}")
+    await jp_fetch("api", "kernels", made["id"], method="DELETE")
 
 
 async def test_what_a_kernel_says_is_sent_at_once(

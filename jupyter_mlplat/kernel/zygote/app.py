@@ -100,7 +100,7 @@ class Ahead(Exact):
         # Both fill caches.
         shell: Any = self.shell
         shell.transform_cell("1")
-        len(shell.display_formatter.formatters)
+        shell.display_formatter.format(1)
 
     def finish(self, argv: list[str]) -> None:
         """The rest, in the environment and the folder of the kernel."""

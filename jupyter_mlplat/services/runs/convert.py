@@ -61,19 +61,31 @@ def finite(value: float) -> float | None:
 
 
 def to_dataset(entry: DatasetInput) -> dict[str, JsonValue]:
-    """An input data set: name, digest, source, its context (training, …), rows and columns where MLflow knows them."""
-    dataset: Dataset = entry.dataset
+    """An input data set of MLflow's; see `dataset`."""
+    one: Dataset = entry.dataset
     context = next((tag.value for tag in entry.tags if tag.key == "mlflow.data.context"), None)
-    profile = _json(dataset.profile)
-    schema = _json(dataset.schema)
-    columns = schema.get("mlflow_colspec") if isinstance(schema, dict) else None
+    return dataset(one.name, one.digest, one.source_type, str(one.source), one.schema, one.profile, context)
+
+
+def dataset(
+    name: str,
+    digest: str,
+    source_type: str,
+    source: str,
+    schema: str | None,
+    profile: str | None,
+    context: str | None,
+) -> dict[str, JsonValue]:
+    """An input data set: name, digest, source, its context (training, …), rows and columns where MLflow knows them."""
+    shape, described = _json(profile), _json(schema)
+    columns = described.get("mlflow_colspec") if isinstance(described, dict) else None
     return {
-        "name": dataset.name,
-        "digest": dataset.digest,
-        "source_type": dataset.source_type,
-        "source": str(dataset.source)[:2000],
+        "name": name,
+        "digest": digest,
+        "source_type": source_type,
+        "source": source[:2000],
         "context": context,
-        "rows": profile.get("num_rows") if isinstance(profile, dict) else None,
+        "rows": shape.get("num_rows") if isinstance(shape, dict) else None,
         "columns": len(columns) if isinstance(columns, list) else None,
     }
 

@@ -10,7 +10,7 @@ A copy of another file, or one that does not fit, is made anew.
 
 from __future__ import annotations
 
-import base64
+import hashlib
 import json
 import math
 import sqlite3
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import Invalid
+from .cursors import no_cursor, read_cursor, write_cursor
 from .filter import All, AnyOf, Comparison, Field, Not, Term
 
 FORM = 1
@@ -295,7 +295,8 @@ class Search:
             self._values += experiments
         if term is not None:
             self._where.append(self._condition(term))
-        self._mark = json.dumps([experiments, repr(term), repr(self._order)])
+        asked = json.dumps([experiments, repr(term), repr(self._order)])
+        self._mark = hashlib.sha256(asked.encode()).hexdigest()[:16]
 
     # --- the filter -----------------------------------------------------------------------------
 
@@ -351,7 +352,9 @@ class Search:
         if len(self._order) > 1:
             return self._counted(limit, after)
         field, falling = self._order[0] if self._order else (Field("attributes", "start_time"), True)
-        phase, value, id = self._read(after, 3) if after is not None else (0, None, None)
+        phase, value, id = self._read(after, int, object, int) if after is not None else (0, None, None)
+        if isinstance(value, list | dict) or phase not in (0, 1, 2):
+            raise no_cursor("it is none of ours")
         rows: list[tuple[int, str, Any]] = []
         while phase < 3 and len(rows) <= limit:
             found = self._phase(field, falling, int(phase), value, id, limit + 1 - len(rows))
@@ -361,7 +364,7 @@ class Search:
             return Found([run for _, run, _ in rows], None)
         rows = rows[:limit]
         last, _, (value, id) = rows[-1]
-        return Found([run for _, run, _ in rows], self._write([last, value, id]))
+        return Found([run for _, run, _ in rows], self._write(last, value, id))
 
     def _phase(
         self, field: Field, falling: bool, phase: int, value: Any, id: int | None, limit: int
@@ -410,7 +413,7 @@ class Search:
 
     def _counted(self, limit: int, after: str | None) -> Found:
         """By several fields: the cursor counts."""
-        skip = self._read(after, 1)[0] if after is not None else 0
+        skip = self._read(after, int)[0] if after is not None else 0
         joins, values, order = [], [], []
         for number, (field, falling) in enumerate(self._order):
             column = f"runs.{field.key}"
@@ -427,40 +430,18 @@ class Search:
         )
         rows = self._connection.execute(query, [*values, *self._values, limit + 1, skip]).fetchall()
         ids = [id for (id,) in rows]
-        return Found(ids[:limit], self._write([skip + limit]) if len(ids) > limit else None)
+        return Found(ids[:limit], self._write(skip + limit) if len(ids) > limit else None)
 
     # --- the cursor -----------------------------------------------------------------------------
 
-    def _write(self, place: list[Any]) -> str:
-        return base64.urlsafe_b64encode(json.dumps([self._mark_of(), *place]).encode()).decode()
+    def _write(self, *place: Any) -> str:
+        return write_cursor(self._mark, *place)
 
-    def _read(self, cursor: str, length: int) -> list[Any]:
-        try:
-            mark: str
-            place: list[Any]
-            mark, *place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-            if len(place) != length or not all(one is None or isinstance(one, int | float | str) for one in place):
-                raise ValueError
-            if length == 3 and not (place[0] in (0, 1, 2) and isinstance(place[2], int)):
-                raise ValueError
-            if length == 1 and not (isinstance(place[0], int) and place[0] >= 0):
-                raise ValueError
-        except (ValueError, TypeError):
-            raise _no_cursor("it is none of ours") from None
-        if mark != self._mark_of():
-            raise _no_cursor("it is of another search")
+    def _read(self, cursor: str, *kinds: type) -> list[Any]:
+        mark, *place = read_cursor(cursor, str, *kinds)
+        if mark != self._mark:
+            raise no_cursor("it is of another search")
         return place
-
-    def _mark_of(self) -> str:
-        import hashlib
-
-        return hashlib.sha256(self._mark.encode()).hexdigest()[:16]
-
-
-def _no_cursor(why: str) -> Invalid:
-    return Invalid(
-        f"the cursor cannot be read: {why}", hint="take `next` of the page before", fields={"after": "not a cursor"}
-    )
 
 
 def _compared(column: str, term: Comparison) -> tuple[str, list[str | float]]:

@@ -1,18 +1,27 @@
-"""Lists runs from MLflow's tables where we know their revision: no import of MLflow, no object for each row."""
+"""Reads runs from MLflow's tables where we know their revision: no import of MLflow, no object for each row."""
 
 from __future__ import annotations
 
 import math
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from pydantic import JsonValue
 
 from ...errors import NotFound, Unavailable
 from ...mlflow_tables import MLflowTables, rows_of
-from ...models import Page, Run
+from ...models import Experiment, Page, Run, RunDetail
 from . import convert
+from .cursors import read_cursor, write_cursor
 from .filter import parse_filter, parse_order
 from .index import RunIndex
+
+MAX_ARTIFACTS = 1000
 
 
 class TableReader:
@@ -34,7 +43,7 @@ class TableReader:
     ) -> Page[Run]:
         """See `RunsService.list`; `version` is its token. Raises `Invalid`, `NotFound`, `Unavailable`."""
         term, order = parse_filter(filter), parse_order(order_by)
-        with _usable(), tables.connection() as connection:
+        with usable(), tables.connection() as connection:
             names = dict(connection.execute("SELECT experiment_id, name FROM experiments"))
             wanted = None
             if experiment is not None:
@@ -45,6 +54,84 @@ class TableReader:
             # All of it as of one moment, which is not before the one at which they were found.
             connection.execute("BEGIN")
             return Page[Run](items=list(_runs(connection, names, found.ids)), next=found.next)
+
+    def get(self, tables: MLflowTables, id: str) -> RunDetail | None:
+        """See `RunsService.get`; None where there is no such run, and no `artifacts` where they are in no folder."""
+        with usable(), tables.connection() as connection:
+            connection.execute("BEGIN")
+            names = dict(connection.execute("SELECT experiment_id, name FROM experiments"))
+            run = next(_runs(connection, names, [id], stage=""), None)
+            if run is None:
+                return None
+            (location,) = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (id,)).fetchone()
+            return RunDetail(
+                **run.model_dump(),
+                datasets=list(_datasets(connection, id)),
+                artifacts=_names_in(location),
+                models=list(_models(connection, id)),
+            )
+
+    def experiments(self, tables: MLflowTables, *, limit: int, after: str | None) -> Page[Experiment]:
+        """See `RunsService.experiments`."""
+        place = read_cursor(after, int, int) if after is not None else None
+        changed = "coalesce(last_update_time, 0)"
+        query = (
+            f"SELECT experiment_id, name, {changed} FROM experiments WHERE lifecycle_stage = 'active'"
+            f" {f'AND ({changed}, experiment_id) < (?, ?)' if place else ''}"
+            f" ORDER BY {changed} DESC, experiment_id DESC LIMIT ?"
+        )
+        with usable(), tables.connection() as connection:
+            rows = connection.execute(query, [*(place or ()), limit + 1]).fetchall()
+        more = write_cursor(rows[limit - 1][2], rows[limit - 1][0]) if len(rows) > limit else None
+        return Page[Experiment](items=[Experiment(id=str(id), name=name) for id, name, _ in rows[:limit]], next=more)
+
+
+def folder_of(location: str) -> Path | None:
+    """The folder that an artifact URI names, None for one that is not of this machine's file system."""
+    parts = urlsplit(location)
+    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+        return None
+    return Path(unquote(parts.path) if parts.scheme else location)
+
+
+def _names_in(location: str) -> list[str]:
+    folder = folder_of(location)
+    if folder is None or not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in islice(os.scandir(folder), MAX_ARTIFACTS))
+
+
+def _datasets(connection: sqlite3.Connection, run: str) -> Iterator[dict[str, JsonValue]]:
+    rows = connection.execute(
+        "SELECT datasets.name, digest, dataset_source_type, dataset_source, dataset_schema, dataset_profile,"
+        " (SELECT value FROM input_tags t WHERE t.input_uuid = inputs.input_uuid AND name = 'mlflow.data.context')"
+        " FROM inputs JOIN datasets ON dataset_uuid = source_id"
+        " WHERE source_type = 'DATASET' AND destination_type = 'RUN' AND destination_id = ? ORDER BY input_uuid",
+        (run,),
+    )
+    for name, digest, source_type, source, schema, profile, context in rows:
+        yield convert.dataset(name, digest, source_type, source, schema, profile, context)
+
+
+def _models(connection: sqlite3.Connection, run: str) -> Iterator[dict[str, JsonValue]]:
+    models = connection.execute(
+        "SELECT model_id, name, artifact_location FROM inputs JOIN logged_models ON model_id = destination_id"
+        " WHERE source_type = 'RUN_OUTPUT' AND source_id = ? AND destination_type = 'MODEL_OUTPUT'"
+        " AND lifecycle_stage = 'active' ORDER BY creation_timestamp_ms, model_id",
+        (run,),
+    ).fetchall()
+    versions = connection.execute(
+        "SELECT name, version, source FROM model_versions WHERE run_id = ? AND current_stage <> 'Deleted_Internal'"
+        " ORDER BY last_updated_time DESC, name, version DESC",
+        (run,),
+    ).fetchall()
+    for id, name, location in models:
+        mine: list[JsonValue] = [
+            {"name": model, "version": str(version)}
+            for model, version, source in versions
+            if source in (location, f"models:/{id}")
+        ]
+        yield {"id": id, "name": name, "uri": f"models:/{id}", "registered": mine}
 
 
 def _experiment(names: dict[int, str], name_or_id: str) -> int:
@@ -57,10 +144,15 @@ def _experiment(names: dict[int, str], name_or_id: str) -> int:
     raise NotFound(f"no experiment has the name or id {name_or_id}", hint=f"there are: {known}")
 
 
-def _runs(connection: sqlite3.Connection, names: dict[int, str], ids: Sequence[str]) -> Iterator[Run]:
+def _runs(
+    connection: sqlite3.Connection,
+    names: dict[int, str],
+    ids: Sequence[str],
+    stage: str = " AND lifecycle_stage = 'active'",
+) -> Iterator[Run]:
     """These runs, in this order, as MLflow has them now; without those that were deleted since they were found."""
     columns = "run_uuid, name, user_id, status, start_time, end_time, experiment_id"
-    query = f"SELECT {columns} FROM runs WHERE run_uuid IN ids AND lifecycle_stage = 'active'"
+    query = f"SELECT {columns} FROM runs WHERE run_uuid IN ids{stage}"
     rows = {row[0]: row for row in rows_of(connection, query, ids)}
     texts: dict[str, dict[str, dict[str, str]]] = {}
     for table in ("params", "tags"):
@@ -94,7 +186,7 @@ def _runs(connection: sqlite3.Connection, names: dict[int, str], ids: Sequence[s
 
 
 @contextmanager
-def _usable() -> Iterator[None]:
+def usable() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Invalid, NotFound
 from ...models import ModelVersion, Page, RegisteredModel
-from . import convert
+from . import convert, table_registry
 from .search import check_limit, mlflow_exception, quoted, search_errors
 from .tracking import Tracking, translated
 
@@ -27,6 +27,9 @@ class Registry:
     def page(self, *, limit: int, after: str | None) -> Page[RegisteredModel]:
         """See `RunsService.models`."""
         check_limit(limit)
+        tables = self._tracking.registry_tables()
+        if tables is not None:
+            return table_registry.page(tables, limit=limit, after=after)
         client = self._tracking.client()
         with search_errors(None, [], after), translated("the model registry"):
             found = client.search_registered_models(max_results=limit, page_token=after or None)
@@ -35,6 +38,12 @@ class Registry:
 
     def get(self, name: str) -> RegisteredModel:
         """See `RunsService.model`."""
+        tables = self._tracking.registry_tables()
+        if tables is not None:
+            own = table_registry.get(tables, name)
+            if own is None:
+                raise self._no_model(name)
+            return own
         client = self._tracking.client()
         with translated(f"model {name}"):
             try:
@@ -42,7 +51,7 @@ class Registry:
             except mlflow_exception() as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-                raise NotFound(f"no registered model is called {name}", hint=self._hint()) from error
+                raise self._no_model(name) from error
             return convert.to_model(found, self._versions(name))
 
     def resolve(self, uri: str) -> ModelVersion:
@@ -75,9 +84,10 @@ class Registry:
         )
         return [*found]
 
-    def _hint(self) -> str:
-        names = [model.name for model in self._tracking.client().search_registered_models(max_results=10)]
-        return f"there are: {', '.join(names)}" if names else "none is registered yet"
+    def _no_model(self, name: str) -> NotFound:
+        names = [model.name for model in self.page(limit=10, after=None).items]
+        hint = f"there are: {', '.join(names)}" if names else "none is registered yet"
+        return NotFound(f"no registered model is called {name}", hint=hint)
 
 
 def parse_model_uri(uri: str) -> tuple[str, str, str]:

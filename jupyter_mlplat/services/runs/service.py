@@ -17,7 +17,7 @@ from . import convert
 from .index import RunIndex
 from .jobs import JobRuns
 from .notebook import experiment_of
-from .reading import TableReader
+from .reading import MAX_ARTIFACTS, TableReader
 from .registry import Registry
 from .search import check_limit, mlflow_exception, quoted, search_errors
 from .tracking import Tracking, translated
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MLflowRun
 
     from ...store import Store
-
-MAX_ARTIFACTS = 1000
 
 
 class RunsService:
@@ -113,6 +111,13 @@ class RunsService:
 
     def get(self, id: str) -> RunDetail:
         """A run with its input data sets, first level of artifacts and models. Raises `NotFound`."""
+        tables = self._tracking.tables()
+        if tables is not None:
+            self._tracking.deliver_left()
+            found = self._reader.get(tables, id)
+            if found is None:
+                raise _no_run(id)
+            return found
         client = self.client()
         run = self._run(id)
         with translated(f"run {id}"):
@@ -128,12 +133,17 @@ class RunsService:
 
     def metrics(self, run_id: str) -> dict[str, float]:
         """The last value of every metric of a run that is finite. Raises `NotFound`."""
+        if self._tracking.tables() is not None:
+            return {key: value for key, value in self.get(run_id).metrics.items() if value is not None}
         values = self._run(run_id).data.metrics.items()
         return {key: value for key, value in values if convert.finite(value) is not None}
 
     def experiments(self, *, limit: int = 100, after: str | None = None) -> Page[Experiment]:
         """A page of experiments, the one that changed last first."""
         check_limit(limit)
+        tables = self._tracking.tables()
+        if tables is not None:
+            return self._reader.experiments(tables, limit=limit, after=after)
         client = self.client()
         with search_errors(None, [], after), translated("MLflow's experiments"):
             found = client.search_experiments(max_results=limit, page_token=after or None)
@@ -206,14 +216,14 @@ class RunsService:
     def _run(self, id: str) -> MLflowRun:
         client = self.client()
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", id):
-            raise NotFound(f"no run has the id {id[:100]!r}", hint="list them: jupyter mlplat runs list")
+            raise _no_run(id)
         with translated(f"run {id}"):
             try:
                 return client.get_run(id)
             except mlflow_exception() as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-                raise NotFound(f"no run has the id {id}", hint="list them: jupyter mlplat runs list") from error
+                raise _no_run(id) from error
 
     def _experiment(self, name_or_id: str) -> MLflowExperiment:
         client = self.client()
@@ -262,3 +272,7 @@ class RunsService:
                 {"id": model.model_id, "name": model.name, "uri": f"models:/{model.model_id}", "registered": mine}
             )
         return models
+
+
+def _no_run(id: str) -> NotFound:
+    return NotFound(f"no run has the id {id[:100]!r}", hint="list them: jupyter mlplat runs list")

@@ -64,6 +64,10 @@ class Tracking:
         found = MLflowTables(self.path) if self.path is not None else None
         return found if found is not None and found.known() else None
 
+    def registry_tables(self) -> MLflowTables | None:
+        """The same for registered models, which may live elsewhere."""
+        return None if os.environ.get("MLFLOW_REGISTRY_URI", self.uri) != self.uri else self.tables()
+
     def prepare(self) -> None:
         """Open what the runs of jobs need: MLflow itself only where its tables are not enough, or are not there."""
         if self.tables() is None:

@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import unquote, urlsplit
 
 from ...errors import Invalid, NotFound, Unavailable
 from ...home import Home
 from ...mlflow_tables import MLflowTables, run_data, write_params
+from .reading import folder_of
 from .tracking import Tracking, translated
 
 if TYPE_CHECKING:
@@ -234,10 +234,10 @@ class TablesWriter:
             raise _unusable(error) from error
 
     def log_file(self, run: Written, file: Path, folder: str, name: str) -> bool:
-        parts = urlsplit(run.artifacts)
-        if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+        root = folder_of(run.artifacts)
+        if root is None:
             return self._by_client().log_file(run, file, folder, name)
-        target = Path(unquote(parts.path) if parts.scheme else run.artifacts) / folder / name
+        target = root / folder / name
         if target.exists():
             return False
         try:
