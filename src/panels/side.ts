@@ -80,11 +80,16 @@ export class PlatformPanel extends SidePanel {
     this._hold(fold);
   }
 
-  /** Takes the focus back when something else than the user moves it out of the panel right after this. */
+  /**
+   * Takes the focus back when something else than the user moves it out of the panel right after this.
+   * A dialog keeps it: two that take the focus from each other would never end.
+   */
   private _hold(fold: Fold): void {
     this._release?.();
-    const back = (event: FocusEvent): void => {
-      if (this.isVisible && event.target instanceof Node && !this.node.contains(event.target)) {
+    const back = ({ target }: FocusEvent): void => {
+      if (!this.isVisible || (target instanceof Element && target.closest('[role="dialog"], .jp-Dialog'))) {
+        release();
+      } else if (target instanceof Node && !this.node.contains(target)) {
         fold.focus();
       }
     };

@@ -45,6 +45,22 @@ def register(lab: Lab, files: Path) -> None:
         home.close()
 
 
+def test_a_form_that_opens_right_after_the_panel_keeps_the_focus(view: View) -> None:
+    page = view.page
+    dialog = page.get_by_role("dialog", name="Deploy a model")
+    for _ in range(3):
+        view.execute("mlplat:open-panel", {"section": "deployments"})
+        view.execute("mlplat:deploy-model", {"model": "echo"})
+        name = dialog.get_by_label("Name", exact=True)
+        name.fill("one")
+        dialog.get_by_label("Memory of each").or_(dialog.get_by_label("GPUs", exact=True)).first.focus()
+        expect(name).to_have_value("one")
+        name.press_sequentially("-more")
+        expect(name).to_have_value(re.compile("more"))
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+
+
 def test_a_deployment_on_gpus_from_the_form_to_its_end(view: View) -> None:
     page, lab = view.page, view.lab
     view.open_panel()

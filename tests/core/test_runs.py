@@ -156,6 +156,20 @@ def test_a_run_shows_its_data_artifacts_and_models(runs: RunsService, tmp_path: 
     assert found.models == []
 
 
+def test_data_sets_are_in_the_order_in_which_they_were_logged(runs: RunsService) -> None:
+    import mlflow
+    import pandas as pd
+    from mlflow.entities import DatasetInput
+
+    client = runs.client()
+    run_id = client.create_run("0").info.run_id
+    names = ["d", "a", "e", "c", "b", "z"]
+    for name in names:
+        table = mlflow.data.from_pandas(pd.DataFrame({name: [1.0]}), name=name)
+        client.log_inputs(run_id, [DatasetInput(table._to_mlflow_entity(), [])])
+    assert [one["name"] for one in runs.get(run_id).datasets] == names
+
+
 @pytest.mark.parametrize("id", ["no", "f" * 32, "../../etc", "a b", "", "x" * 5000])
 def test_an_unknown_run_is_not_found(runs: RunsService, id: str) -> None:
     for look in (runs.get, runs.metrics):

@@ -106,7 +106,7 @@ def _datasets(connection: sqlite3.Connection, run: str) -> Iterator[dict[str, Js
         "SELECT datasets.name, digest, dataset_source_type, dataset_source, dataset_schema, dataset_profile,"
         " (SELECT value FROM input_tags t WHERE t.input_uuid = inputs.input_uuid AND name = 'mlflow.data.context')"
         " FROM inputs JOIN datasets ON dataset_uuid = source_id"
-        " WHERE source_type = 'DATASET' AND destination_type = 'RUN' AND destination_id = ? ORDER BY input_uuid",
+        " WHERE source_type = 'DATASET' AND destination_type = 'RUN' AND destination_id = ? ORDER BY inputs.rowid",
         (run,),
     )
     for name, digest, source_type, source, schema, profile, context in rows:
