@@ -343,11 +343,11 @@ def view(browser: BrowserContext, lab: Lab) -> Iterator[View]:
 
 @pytest.fixture
 def second_view(browser: BrowserContext, lab: Lab) -> Iterator[Callable[[], View]]:
-    """More pages on the same server."""
+    """More pages on the same server, each in a workspace of its own: one in use makes JupyterLab load a page again."""
     made: list[View] = []
 
     def another() -> View:
-        made.append(opened(browser, lab))
+        made.append(opened(browser, lab, f"lab/workspaces/second{len(made)}"))
         return made[-1]
 
     yield another
