@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .api.features import features
     from .api.gpus import gpus
     from .api.jobs import jobs
-    from .api.logging import log_artifact, log_metric, log_metrics, log_param, log_params
+    from .api.logging import log_artifact, log_metric, log_metrics, log_model, log_param, log_params
     from .api.pipelines import pipelines
     from .api.runs import runs
     from .api.schedules import schedules
@@ -44,6 +44,7 @@ __all__ = [
     "log_artifact",
     "log_metric",
     "log_metrics",
+    "log_model",
     "log_param",
     "log_params",
     "pipelines",
@@ -69,7 +70,7 @@ _API = frozenset(
         "sweeps",
     }
 )
-_LOGGING = frozenset({"log_artifact", "log_metric", "log_metrics", "log_param", "log_params"})
+_LOGGING = frozenset({"log_artifact", "log_metric", "log_metrics", "log_model", "log_param", "log_params"})
 
 
 def __getattr__(name: str) -> Any:

@@ -8,10 +8,13 @@ read or written here. MLflow's schema is never changed.
 
 from __future__ import annotations
 
+import fcntl
 import math
+import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -38,6 +41,44 @@ def sqlite_path(uri: str) -> Path | None:
     if prefix.partition("+")[0] != "sqlite":
         return None
     return Path(unquote(rest.partition("?")[0])).absolute()
+
+
+_making = threading.RLock()
+_deep = 0
+
+
+@contextmanager
+def making(folder: Path, database: Path | None) -> Iterator[None]:
+    """Hold a lock among processes while MLflow opens its database: it makes the tables without one.
+
+    The lock is in `folder`, the data directory's `run`. `database` is MLflow's SQLite file, which begins with a
+    write-ahead log. Within this process it may be held again.
+    """
+    global _deep
+    with _making:
+        if _deep:
+            yield
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(folder / "mlflow.lock", "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            _deep = 1
+            try:
+                if database is not None:
+                    database.parent.mkdir(parents=True, exist_ok=True)
+                    with closing(sqlite3.connect(database, timeout=BUSY_S)) as connection:
+                        connection.execute("PRAGMA journal_mode = WAL")
+                yield
+            finally:
+                _deep = 0
+
+
+def _forked() -> None:
+    global _making, _deep
+    _making, _deep = threading.RLock(), 0
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 class MLflowTables:

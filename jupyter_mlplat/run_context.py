@@ -1,6 +1,6 @@
-"""MLflow's `run_context_provider` plug point: every run that a job's notebook starts is tagged with the job.
+"""MLflow's `run_context_provider` plug point: every run that is started is tagged with what it was made of.
 
-What the notebook logs goes through our spool from here on, too.
+What is logged goes through our spool from here on, too.
 
 MLflow loads this module while it is being imported itself, in every process of the environment, so it is small. It
 asks for no base class (https://mlflow.org/docs/latest/plugins): MLflow calls `in_context` and `tags`.
@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import os
 
-from .spool.mlflow_hook import install
+from . import requirements, session
+from .mlflow_import import once
+from .spool import mlflow_hook
 
 
-class JobRunContext:
-    """The job that this process works for, as the engine left it in the environment of the kernel."""
+class RunContext:
+    """A kernel, a job or another program that the platform has given its environment."""
 
     def __init__(self) -> None:
-        install()
+        mlflow_hook.install()
+        once("mlflow.models", "infer_pip_requirements", requirements.install)
 
     def in_context(self) -> bool:
-        """True inside the kernel of a job. Called by MLflow for every run that is started."""
-        return bool(os.environ.get("MLPLAT_JOB_ID"))
+        """True where the platform's data directory is known. Called by MLflow for every run that is started."""
+        return bool(os.environ.get("MLPLAT_HOME") or os.environ.get("MLPLAT_JOB_ID"))
 
     def tags(self) -> dict[str, str]:
-        """The tags that link a run with the job and the attempt. Called by MLflow where `in_context` is true."""
-        return {
-            "mlplat.job_id": os.environ["MLPLAT_JOB_ID"],
-            "mlplat.attempt": os.environ.get("MLPLAT_ATTEMPT", "1"),
-        }
+        """The tags of a run that starts now. Called by MLflow where `in_context` is true."""
+        return session.tags()

@@ -6,8 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from types import FunctionType
 from typing import Any
 
+from ..errors import Invalid
 from ..loading import quick_imports
 from ..spool.mlflow_hook import SCHEMES, Buffer, active, buffer_of
 from .current import platform
@@ -52,6 +54,52 @@ def log_artifact(path: str | os.PathLike[str], folder: str | None = None) -> Non
     mlflow = _mlflow()
     log = mlflow.log_artifacts if os.path.isdir(path) else mlflow.log_artifact
     log(os.fspath(path), folder)
+
+
+def log_model(model: Any, name: str | None = None, **options: Any) -> Any:
+    """Log a model to MLflow's active run with the flavor that its class belongs to; returns MLflow's `ModelInfo`.
+
+    scikit-learn, PyTorch, XGBoost, LightGBM, CatBoost, Keras and Transformers are known by their classes; functions and
+    `mlflow.pyfunc.PythonModel` are logged as `mlflow.pyfunc` does. `name` is "model" where it is not given. `options`
+    are those of the flavor's own `log_model`, like `registered_model_name`, `signature` and `input_example`. Its
+    requirements are inferred once for an environment and the classes of the model. Raises `Invalid` for a class that is
+    of no flavor.
+    """
+    flavor, argument = _flavor_of(model)
+    _active()
+    from importlib import import_module
+
+    with quick_imports():
+        module = import_module(f"mlflow.{flavor}")
+    return module.log_model(**{argument: model, "name": name or "model", **options})
+
+
+FLAVORS = {
+    "xgboost": ("xgboost", "xgb_model"),
+    "lightgbm": ("lightgbm", "lgb_model"),
+    "catboost": ("catboost", "cb_model"),
+    "transformers": ("transformers", "transformers_model"),
+    "keras": ("tensorflow", "model"),
+    "torch": ("pytorch", "pytorch_model"),
+    "mlflow": ("pyfunc", "python_model"),
+    "sklearn": ("sklearn", "sk_model"),
+}
+"""Top-level module of a class or of one of its bases -> MLflow's flavor, and the name that the model has there."""
+
+
+def _flavor_of(model: Any) -> tuple[str, str]:
+    # XGBoost's and LightGBM's estimators are scikit-learn's as well: the class that is nearer counts.
+    for kind in type(model).__mro__:
+        found = FLAVORS.get(kind.__module__.partition(".")[0])
+        if found is not None:
+            return found
+    if isinstance(model, FunctionType):
+        return FLAVORS["mlflow"]
+    known = ", ".join(sorted({flavor for flavor, _ in FLAVORS.values()}))
+    raise Invalid(
+        f"no flavor of MLflow is for a {type(model).__module__}.{type(model).__qualname__}",
+        hint=f"known are {known}; wrap it in a mlflow.pyfunc.PythonModel",
+    )
 
 
 def _mlflow() -> Any:

@@ -74,7 +74,7 @@ class Attempts:
         assert backend is not None
         try:
             devices = self._platform.gpus.of_jobs.environment(claim.row["id"]) if self._needs_lease(claim) else {}
-            environment = {**self._recording.open(claim), **devices}
+            environment = self._recording.open(claim, devices)
             backend.submit(claim.attempt(environment, self._platform.warm_attempts))
             crashpoint("submitted")
         except Unavailable as error:

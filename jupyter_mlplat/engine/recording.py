@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..attempts import OUTPUT
+from ..attempts import ENVIRONMENT, OUTPUT, read_record
 from ..models import JobState
+from ..provenance import DIFF, LOCK, commit_of, diff_of, lock_of
 from ..services.jobs.claim import Claim, parse_key
 from ..services.jobs.queue import JobQueue
 from ..services.jobs.rows import SUBMITTED
 
 if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
+
     from ..platform import Platform
 
 logger = logging.getLogger("jupyter_mlplat.engine")
@@ -33,12 +37,16 @@ class Recording:
         self._platform = platform
         self._queue = queue
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
+        self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         self._pending: set[str] = set()
         # Where that imports MLflow it takes seconds: meanwhile the cluster starts.
         self._delivering: Future[Any] = self._thread.submit(platform.runs.prepare)
 
-    def open(self, claim: Claim) -> dict[str, str]:
-        """Make an attempt's run; returns the environment in which its kernel finds it. On the caller's thread."""
+    def open(self, claim: Claim, devices: Mapping[str, str]) -> dict[str, str]:
+        """Make an attempt's run; returns the environment in which its kernel finds it. On the caller's thread.
+
+        `devices` are the variables that show it its GPUs.
+        """
         from ..services.runs import UNKNOWN_EXPERIMENT, experiment_of
 
         row = claim.row
@@ -52,10 +60,13 @@ class Recording:
             experiment=Path(row["notebook"]).stem if experiment in (None, UNKNOWN_EXPERIMENT) else str(experiment),
             owner=row["owner"],
             parameters=row["parameters"],
+            tags=_tags(row, devices),
         )
         self._queue.set_run(claim, run_id)
+        self._git.submit(_keep_diff, Path(row["notebook"]).parent, claim.folder / DIFF)
         environment = {
             **self._platform.environment(),
+            **devices,
             "MLPLAT_JOB_ID": str(row["id"]),
             "MLPLAT_ATTEMPT": str(claim.number),
         }
@@ -74,12 +85,13 @@ class Recording:
         row = self._queue.run_of(key)
         if row is None:
             return {}
-        output = Path(row["folder"]) / f"attempt-{parse_key(key)[1]}" / OUTPUT
+        folder = Path(row["folder"]) / f"attempt-{parse_key(key)[1]}"
         return self._platform.runs.finish_job_run(
             row["run_id"],
             status=RUN_STATUS.get(state, "FAILED"),
-            notebook=output if output.exists() else None,
+            notebook=folder / OUTPUT if (folder / OUTPUT).exists() else None,
             parameters=dict(row["parameters"]),
+            provenance=[file for file in (_lock(folder), folder / DIFF) if file is not None and file.exists()],
         )
 
     def abandon(self, claim: Claim) -> None:
@@ -110,4 +122,42 @@ class Recording:
 
     def shutdown(self, *, wait: bool) -> None:
         """Called once, when the engine leaves."""
+        self._git.shutdown(wait=wait)
         self._thread.shutdown(wait=wait)
+
+
+def _tags(row: RowMapping, devices: Mapping[str, str]) -> dict[str, str]:
+    """What an attempt is of, the commit of its folder and the devices that it has."""
+    tags = commit_of(Path(row["notebook"]).parent)
+    for noun in ("schedule", "sweep", "pipeline"):
+        if row[f"{noun}_id"] is not None:
+            tags[f"mlplat.{noun}_id"] = str(row[f"{noun}_id"])
+    if devices.get("MLPLAT_LEASE"):
+        tags |= {"mlplat.lease": devices["MLPLAT_LEASE"], "mlplat.gpus": devices.get("CUDA_VISIBLE_DEVICES", "")}
+    return tags
+
+
+def _keep_diff(folder: Path, file: Path) -> None:
+    """What is not committed as an attempt starts, for its run at the end."""
+    diff = diff_of(folder)
+    if diff is None:
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(diff, encoding="utf-8")
+    except OSError as error:
+        logger.warning("%s is not kept: %s", file, error)
+
+
+def _lock(folder: Path) -> Path | None:
+    """The packages that an attempt ran with, as a requirements file beside its record."""
+    record = read_record(folder, ENVIRONMENT)
+    if record is None or not isinstance(record.get("packages"), dict):
+        return None
+    file = folder / LOCK
+    try:
+        file.write_text(lock_of(str(record.get("python", "")), record["packages"]), encoding="utf-8")  # type: ignore[arg-type]
+    except OSError as error:
+        logger.warning("%s is not kept: %s", file, error)
+        return None
+    return file

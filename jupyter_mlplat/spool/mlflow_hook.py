@@ -15,9 +15,12 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from ..mlflow_import import once
+from ..mlflow_tables import making, sqlite_path
 from . import records
 from .delivery import Outage, delivering
 from .records import PARAM, TAG
@@ -48,19 +51,8 @@ def install() -> None:
     except Exception as error:  # noqa: BLE001 - an MLflow that is made otherwise: it logs as it always does
         logger.warning("what is logged is not buffered: %s: %s", type(error).__name__, error)
         return
-    sys.meta_path.insert(0, _Early())
-
-
-class _Early:
-    """Replaces `mlflow.log_metric` before `import mlflow` has returned: somebody may take it from there at once.
-
-    Asked for every module that is imported next, it knows none, and is gone once MLflow's own function is there.
-    """
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if hasattr(sys.modules.get("mlflow.tracking.fluent"), "log_metrics"):
-            sys.meta_path[:] = [one for one in sys.meta_path if one is not self]
-            _replace()
+    # Before `import mlflow` has returned: somebody may take `log_metric` from there at once.
+    once("mlflow.tracking.fluent", "log_metrics", _replace)
 
 
 def wanted() -> Path | None:
@@ -74,7 +66,8 @@ def wanted() -> Path | None:
 def _around(builder: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(builder)
     def build(store_uri: str, artifact_uri: str | None = None, **options: Any) -> Any:
-        store = builder(store_uri=store_uri, artifact_uri=artifact_uri, **options)
+        with _alone(store_uri):
+            store = builder(store_uri=store_uri, artifact_uri=artifact_uri, **options)
         folder = wanted()
         if folder is not None:
             _buffers[store_uri] = Buffer(store, spool_of(folder, store_uri), whole=True)
@@ -82,6 +75,14 @@ def _around(builder: Callable[..., Any]) -> Callable[..., Any]:
         return store
 
     return build
+
+
+def _alone(uri: str) -> AbstractContextManager[None]:
+    """Where that is the platform's own MLflow: what makes its database is alone with it."""
+    home, path = os.environ.get("MLPLAT_HOME"), sqlite_path(uri)
+    if not home or path is None or path != sqlite_path(os.environ.get("MLFLOW_TRACKING_URI", "")):
+        return nullcontext()
+    return making(Path(home) / "run", path)
 
 
 def buffer_of(uri: str, folder: Path) -> Buffer:

@@ -51,7 +51,9 @@ GROUND = {
     "crashpoint",
     "languages",
     "loading",
+    "mlflow_import",
     "mlflow_tables",
+    "provenance",
     "sizes",
     "yaml12",
 }
@@ -67,7 +69,9 @@ MAY_IMPORT = {
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
-    "run_context": {"spool"},
+    "run_context": {"mlflow_import", "requirements", "session", "spool"},
+    "requirements": set(),
+    "session": {"provenance"},
     # A notebook that runs as a job leaves its results for the runner.
     "results": GROUND,
     # The engine, and the doors: each parses, calls a service, renders.

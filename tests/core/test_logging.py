@@ -448,7 +448,7 @@ def test_our_own_words_start_a_run_where_there_is_none(home: Home, platform: Pla
     found = platform.runs.get(run)
     assert (found.status, found.metrics) == ("FINISHED", {"loss": 0.25, "a": 1.0, "b": 2.0})
     assert found.parameters == {"p": "1", "q": "x", "r": "None"}
-    assert sorted(found.artifacts) == ["note.txt", "notes"]
+    assert sorted(found.artifacts) == ["note.txt", "notes", "provenance"]
     assert history(platform, run, "loss")[1] == (4, 0.25, 77)
 
 

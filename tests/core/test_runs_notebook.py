@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from jupyter_mlplat.run_context import JobRunContext
 from jupyter_mlplat.services.runs import UNKNOWN_EXPERIMENT, experiment_of
 
 
@@ -42,13 +41,23 @@ def test_the_experiment_is_read_from_the_code(sources: list[str], expected: str 
     assert experiment_of({"cells": cells}) == expected
 
 
-def test_a_run_is_tagged_inside_a_job_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLPLAT_JOB_ID", raising=False)
-    assert not JobRunContext().in_context()
-    monkeypatch.setenv("MLPLAT_JOB_ID", "7")
-    monkeypatch.setenv("MLPLAT_ATTEMPT", "2")
-    assert JobRunContext().in_context()
-    assert JobRunContext().tags() == {"mlplat.job_id": "7", "mlplat.attempt": "2"}
+def test_a_run_is_tagged_where_the_platform_is_known_only() -> None:
+    program = (
+        "import mlflow.tracking.fluent; from jupyter_mlplat.run_context import RunContext\n"
+        "known = RunContext().in_context(); print(known and RunContext().tags())"
+    )
+
+    def printed(**variables: str) -> str:
+        unset = ("MLPLAT_JOB_ID", "MLPLAT_HOME")
+        environment = {key: value for key, value in os.environ.items() if key not in unset}
+        done = subprocess.run(
+            [sys.executable, "-c", program], env={**environment, **variables}, cwd="/", capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    assert printed() == "False"
+    assert printed(MLPLAT_JOB_ID="7", MLPLAT_ATTEMPT="2") == "{'mlplat.job_id': '7', 'mlplat.attempt': '2'}"
 
 
 def test_mlflow_finds_the_run_context_by_its_entry_point() -> None:

@@ -312,3 +312,25 @@ async def test_a_kernel_that_runs_a_cell_is_not_taken_for_one_that_rests(
     assert await leases.shut_down(lease, reason="idle", busy=False)
     assert kernel not in jp_serverapp.kernel_manager
     assert (await ask("GET", "leases", lease)).json["reason"] == "idle"
+
+
+async def test_what_a_killed_kernel_had_logged_is_delivered_by_the_server(
+    ask: Ask, jp_fetch: Any, jp_ws_fetch: Any
+) -> None:
+    made = json.loads((await jp_fetch("api", "kernels", method="POST", body='{"name": "python3"}')).body)
+    channel = await jp_ws_fetch("api", "kernels", made["id"], "channels", params={"session_id": "one"})
+    logs = "import mlflow, os, signal\nmlflow.start_run(run_name='cut')\n"
+    logs += "for step in range(500): mlflow.log_metric('loss', step / 2, step=step)\nprint('logged')\n"
+    header = {"msg_id": "asked", "msg_type": "execute_request", "username": "", "session": "one", "version": "5.4"}
+    content = {"code": f"{logs}os.kill(os.getpid(), signal.SIGKILL)", "silent": False, "user_expressions": {}}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    await channel.write_message(json.dumps(message))
+    deadline = time.monotonic() + 60
+    metrics: dict[str, float] = {}
+    while metrics.get("loss") != 249.5:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.2)
+        runs = [run for run in (await ask("GET", "runs")).json["items"] if run["name"] == "cut"]
+        metrics = runs[0]["metrics"] if runs else {}
+    channel.close()
+    await jp_fetch("api", "kernels", made["id"], method="DELETE")

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 
 from ...errors import Invalid
 from ...home import Home
+from ...provenance import FOLDER
 from .convert import ATTEMPT_TAG, JOB_TAG, finite
 from .tracking import Tracking
 from .writers import ClientWriter, TablesWriter, Writer, Written
@@ -44,12 +45,15 @@ class JobRuns:
         experiment: str | None,
         owner: str,
         parameters: Mapping[str, JsonValue],
+        tags: Mapping[str, str],
     ) -> str:
         """Create the run of an attempt in `experiment` (MLflow's default one if None) and return its id.
 
         The parameters are kept as a tag until the end, so that the notebook may log its own under the same names.
+        `tags` are further ones.
         """
-        tags = {
+        made = {
+            **tags,
             JOB_TAG: job_id,
             ATTEMPT_TAG: str(attempt),
             "mlflow.source.name": notebook,
@@ -58,8 +62,8 @@ class JobRuns:
         }
         given = json.dumps(parameters, default=str)
         if len(given) <= MAX_TAG:
-            tags[PARAMETERS_TAG] = given
-        run_id = self._writer().create(experiment or "Default", name, tags)
+            made[PARAMETERS_TAG] = given
+        run_id = self._writer().create(experiment or "Default", name, made)
         self._emit(run_id)
         return run_id
 
@@ -70,8 +74,11 @@ class JobRuns:
         status: Literal["FINISHED", "FAILED", "KILLED"],
         notebook: Path | None,
         parameters: Mapping[str, JsonValue],
+        provenance: Sequence[Path],
     ) -> dict[str, float]:
         """End the run of an attempt: its parameters, its executed notebook, its status; returns its last metrics.
+
+        `provenance` are files that say what it was made of.
 
         What is there already stays as it is, so that a second call changes nothing. Runs that the notebook started
         itself and left running end with the same status; where the attempt's own run has no metric, the newest of
@@ -86,6 +93,8 @@ class JobRuns:
         if notebook is not None and notebook.is_file():
             name = Path(run.tags.get("mlflow.source.name") or notebook.name).stem + ".ipynb"
             changed |= writer.log_file(run, notebook, NOTEBOOK_FOLDER, name)
+        for file in provenance:
+            changed |= writer.log_file(run, file, FOLDER, file.name)
         for one in (run, *linked):
             changed |= _end(writer, one, status, always=one is run)
         if changed:

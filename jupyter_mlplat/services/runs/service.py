@@ -184,6 +184,7 @@ class RunsService:
         experiment: str | None,
         owner: str,
         parameters: Mapping[str, JsonValue],
+        tags: Mapping[str, str] | None = None,
     ) -> str:
         """Create the run of an attempt of a job and return its id; see `JobRuns.start`."""
         return self._jobs.start(
@@ -194,6 +195,7 @@ class RunsService:
             experiment=experiment,
             owner=owner,
             parameters=parameters,
+            tags=tags or {},
         )
 
     def finish_job_run(
@@ -203,9 +205,12 @@ class RunsService:
         status: Literal["FINISHED", "FAILED", "KILLED"],
         notebook: Path | None,
         parameters: Mapping[str, JsonValue],
+        provenance: Sequence[Path] = (),
     ) -> dict[str, float]:
         """End the run of an attempt and return its last metrics; see `JobRuns.finish`."""
-        return self._jobs.finish(run_id, status=status, notebook=notebook, parameters=parameters)
+        return self._jobs.finish(
+            run_id, status=status, notebook=notebook, parameters=parameters, provenance=provenance
+        )
 
     def job_metrics(self, run_id: str) -> dict[str, float]:
         """The last metrics of an attempt of a job by its run; see `JobRuns.metrics`. Raises `NotFound`."""

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import BackendFailed, Denied, Invalid, MLPlatError, NotFound, Unavailable
 from ...home import Home
 from ...loading import quick_imports
-from ...mlflow_tables import MLflowTables, sqlite_path
+from ...mlflow_tables import MLflowTables, making, sqlite_path
 from ...spool import Outage, deliver_left, left
 
 if TYPE_CHECKING:
@@ -98,9 +97,7 @@ class Tracking:
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
         with quick_imports():
             from mlflow import MlflowClient
-        with translated("MLflow"), quick_imports(), _one_at_a_time(self.home.run / "mlflow.lock"), _quiet():
-            if self.path:
-                _use_wal(self.path)
+        with translated("MLflow"), quick_imports(), making(self.home.run, self.path), _quiet():
             client = MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
             if self.path:
                 client.search_experiments(max_results=1)
@@ -179,15 +176,6 @@ def _translate(error: MlflowException, what: str) -> MLPlatError:
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Hold a lock among processes: MLflow creates its database without one."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-@contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what MLflow says of its migrations off the terminal."""
     loggers = [logging.getLogger(name) for name in NOISY]
@@ -199,9 +187,3 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-def _use_wal(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(path, timeout=15.0)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
