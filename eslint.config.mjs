@@ -28,11 +28,11 @@ export default tseslint.config(
     }
   },
   {
-    files: ['src/api.ts', 'src/http.ts'],
+    files: ['src/api.ts', 'src/http.ts', 'src/api/**'],
     rules: {
       'no-restricted-imports': [
         'error',
-        { patterns: [{ group: ['./model', './panels/*', './widgets/*', './commands'], message: 'api knows types only.' }] }
+        { patterns: [{ group: ['**/model', '**/panels/*', '**/widgets/*', '**/commands'], message: 'api knows types only.' }] }
       ]
     }
   },

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .api.jobs import jobs
     from .api.logging import log_artifact, log_metric, log_metrics, log_model, log_param, log_params
     from .api.pipelines import pipelines
+    from .api.reporting import report
     from .api.runs import runs
     from .api.schedules import schedules
     from .api.sweeps import sweeps
@@ -48,6 +49,7 @@ __all__ = [
     "log_param",
     "log_params",
     "pipelines",
+    "report",
     "runs",
     "schedules",
     "set_result",
@@ -80,6 +82,11 @@ def __getattr__(name: str) -> Any:
         # Loops call these: the next call finds them without coming here.
         globals()[name] = found = getattr(logging, name)
         return found
+    if name == "report":
+        from .api.reporting import report
+
+        globals()[name] = report
+        return report
     if name in _API:
         from . import api
 

@@ -18,11 +18,17 @@ RESULTS = "results.json"
 ENVIRONMENT = "environment.json"
 """The Python and the packages that it ran with."""
 
+PRUNED = "pruned.json"
+"""The step at which the trial that it runs was found hopeless: it ends with the cell that runs."""
+
 OUTPUT = "output.ipynb"
 LOG = "log.txt"
 
 TOKEN_VARIABLE = "MLPLAT_ATTEMPT_TOKEN"
 RESULTS_VARIABLE = "MLPLAT_RESULTS"
+METRIC_VARIABLE = "MLPLAT_METRIC"
+STUDY_VARIABLE = "MLPLAT_STUDY"
+"""JSON: the `socket` on which the engine says whether a trial goes on, and the MLflow `run` of the attempt."""
 
 
 def write_atomically(path: Path, data: dict[str, object]) -> None:

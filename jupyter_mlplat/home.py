@@ -114,6 +114,11 @@ class Home:
         return self.root / "run" / "endpoints"
 
     @property
+    def reports(self) -> Path:
+        """The socket on which the engine says whether a trial goes on."""
+        return self.root / "run" / "reports.sock"
+
+    @property
     def wake(self) -> Path:
         """The pipe that wakes the engine."""
         return self.root / "run" / "engine.wake"

@@ -5,12 +5,12 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { UUID } from '@lumino/coreutils';
 import { Http, isRecord } from './http';
+import { RunApi } from './api/runs';
 import type {
   Deployment,
   DeploymentSpec,
   DriftReport,
   EndedKernel,
-  Experiment,
   FeatureView,
   FireTime,
   GPUs,
@@ -26,12 +26,9 @@ import type {
   Occurrence,
   Page,
   Pipeline,
-  RegisteredModel,
   Reservation,
   ReservationRequest,
   RetryRequest,
-  Run,
-  RunDetail,
   Schedule,
   ScheduleChange,
   ScheduleSpec,
@@ -42,6 +39,7 @@ import type {
 } from './types';
 
 export { ApiError } from './http';
+export type { IRunQuery } from './api/runs';
 
 /** Version of the HTTP interface that this front end speaks; `GET /status` tells the server's. */
 export const API_VERSION = 1;
@@ -89,6 +87,7 @@ export type Timing = Partial<Pick<When, 'cron' | 'timezone' | 'every' | 'at'>>;
 export class Api {
   constructor(readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {
     this._http = new Http(settings);
+    this.runs = new RunApi(this._http);
   }
 
   private readonly _http: Http;
@@ -179,15 +178,7 @@ export class Api {
       this._http.json(['notebooks', 'schema'], { query: { path }, signal })
   };
 
-  readonly runs = {
-    list: (experiment?: string | null, limit = 50, signal?: AbortSignal): Promise<Page<Run>> =>
-      this._http.json(['runs'], { query: { experiment, limit }, signal }),
-    get: (id: string, signal?: AbortSignal): Promise<RunDetail> => this._http.json(['runs', id], { signal }),
-    experiments: (signal?: AbortSignal): Promise<Page<Experiment>> =>
-      this._http.json(['experiments'], { query: { limit: 100 }, signal }),
-    models: (signal?: AbortSignal): Promise<Page<RegisteredModel>> =>
-      this._http.json(['models'], { query: { limit: 50 }, signal })
-  };
+  readonly runs: RunApi;
 
   readonly deployments = {
     list: (limit = 50, signal?: AbortSignal): Promise<Page<Deployment>> =>
@@ -233,7 +224,7 @@ export class Api {
 }
 
 /** On disk a text may be a list of its lines; whoever draws it wants one string. */
-function joinLines(notebook: nbformat.INotebookContent): nbformat.INotebookContent {
+export function joinLines(notebook: nbformat.INotebookContent): nbformat.INotebookContent {
   const joined = (value: unknown): unknown =>
     Array.isArray(value) && value.every(line => typeof line === 'string') ? value.join('') : value;
   for (const cell of notebook.cells) {

@@ -38,7 +38,10 @@ export class ApiError extends Error {
   }
 }
 
-type Query = Readonly<Record<string, string | number | undefined | null>>;
+type Value = string | number | boolean | undefined | null;
+
+/** A list is a name that is repeated. */
+type Query = Readonly<Record<string, Value | ReadonlyArray<Value>>>;
 
 /** One request of a route. */
 export interface IRequest {
@@ -92,6 +95,7 @@ export class Http {
 
   private async _send(path: string[], request: IRequest): Promise<Response> {
     const query = Object.entries(request.query ?? {})
+      .flatMap(([name, value]) => (Array.isArray(value) ? (value as Value[]) : [value as Value]).map(each => [name, each] as const))
       .filter(([, value]) => value !== undefined && value !== null && value !== '')
       .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(String(value))}`)
       .join('&');

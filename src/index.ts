@@ -26,7 +26,9 @@ import { RestNotices } from './panels/gpus/notices';
 import { JobView } from './panels/job/view';
 import { JobsView } from './panels/jobs/view';
 import { PipelineView } from './panels/pipeline/view';
-import { RunView } from './panels/run';
+import { CompareView } from './panels/compare/view';
+import { RunView } from './panels/run/view';
+import { RunsView } from './panels/runs/view';
 import { SchedulesView } from './panels/schedules/view';
 import { PlatformPanel } from './panels/side';
 import { SweepView } from './panels/sweep/view';
@@ -36,6 +38,9 @@ import { CATEGORY, CommandIDs, DOMAIN, IMLPlat, NAMESPACE, SECTIONS } from './to
 
 /** Third-party panels stand between 501 and 899. */
 const RANK = 650;
+
+/** Runs of a comparison that are opened again after a reload. */
+const MOST_REMEMBERED = 500;
 
 function contextOf(app: JupyterFrontEnd, model: PlatformModel, translator: ITranslator | null): IPanelContext {
   return { model, commands: app.commands, trans: (translator ?? nullTranslator).load(DOMAIN) };
@@ -90,7 +95,8 @@ const panel: JupyterFrontEndPlugin<void> = {
       notebooks: notebookAccess(notebooks, browser),
       parts: { rendermime, contentFactory, mimeTypeService: editors.mimeTypeService },
       tracker,
-      notifications: new JobNotifications(model, app.commands, context.trans)
+      notifications: new JobNotifications(model, app.commands, context.trans),
+      state
     });
     const notify = (): void => {
       app.commands.notifyCommandChanged(CommandIDs.runNotebook);
@@ -144,6 +150,12 @@ function identityOf(content: unknown): { command: string; args: Record<string, J
   }
   if (content instanceof RunView) {
     return { command: CommandIDs.openRun, args: { id: content.runId } };
+  }
+  if (content instanceof RunsView) {
+    return { command: CommandIDs.openRuns, args: { ...content.state, order: [...content.state.order] } };
+  }
+  if (content instanceof CompareView) {
+    return { command: CommandIDs.compareRuns, args: { ids: content.runs.slice(0, MOST_REMEMBERED) } };
   }
   if (content instanceof DeploymentView) {
     return { command: CommandIDs.openDeployment, args: { name: content.name } };

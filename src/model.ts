@@ -5,7 +5,7 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import type { JSONValue } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import { type ISignal, Signal } from '@lumino/signaling';
-import { type Api, ApiError, type DriftCheckSpec, type JobFilter } from './api';
+import { type Api, ApiError, type DriftCheckSpec, type IRunQuery, type JobFilter } from './api';
 import { EventConnection } from './connection';
 import { type Availability, Contact } from './contact';
 import * as followed from './followed';
@@ -23,6 +23,7 @@ import type {
   Pipeline,
   RegisteredModel,
   Run,
+  RunCurves,
   RunDetail,
   Schedule,
   Status,
@@ -31,7 +32,7 @@ import type {
 import { type Topic, Watching } from './watching';
 
 export type { Availability } from './contact';
-export { ended, failedCell, type IJobList, type IJobMove, type IJobView, type IScheduleView, type JobList } from './followed';
+export { ended, failedCell, type IJobList, type IJobMove, type IJobView, type IRunRows, type IScheduleView, type JobList, type RunList } from './followed';
 export type { IPlan, Ledger } from './ledger';
 
 /** The event that says "something changed, fetch it again". */
@@ -227,6 +228,31 @@ export class PlatformModel implements IDisposable {
     return this._watching.add(['runs'], id, new Resource(signal => this.api.runs.get(id, signal)));
   }
 
+  /** The runs that `query` names, page by page, live until disposed. */
+  listRuns(query: IRunQuery): followed.RunList {
+    return new followed.RunList(this.api, this._watching, query);
+  }
+
+  /** Runs that were just read: whoever watches some of them next need not read them again. */
+  noteRuns(runs: ReadonlyArray<Run>): void {
+    this._noted = runs;
+  }
+
+  /** Some runs, in the order of `ids`, live until disposed. */
+  watchRuns(ids: ReadonlyArray<string>): Resource<ReadonlyArray<Run>> {
+    return followed.watchRuns(this.api, this._watching, ids, this._noted);
+  }
+
+  /** One metric of some runs; follows them while `living` says that one of them still runs; live until disposed. */
+  watchCurves(ids: ReadonlyArray<string>, key: string, living: () => boolean): Resource<RunCurves> {
+    return followed.watchCurves(this.api, this._watching, ids, key, living);
+  }
+
+  /** We changed things of `topic` ourselves: whoever shows them need not wait for the event. */
+  changed(topic: Topic): void {
+    this._watching.changed(topic);
+  }
+
   /** A deployment, live until disposed. */
   watchDeployment(name: string): Resource<Deployment> {
     return this._watching.add(['deployments'], name, new Resource(signal => this.api.deployments.get(name, signal)));
@@ -292,6 +318,7 @@ export class PlatformModel implements IDisposable {
   private readonly _saved = new Signal<this, void>(this);
   private readonly _moves = new followed.JobMoves();
   private _experiment: string | null = null;
+  private _noted: ReadonlyArray<Run> = [];
   private _lastCheck: DriftCheckSpec | null = null;
   private readonly _limits: Record<LongList, number> = { jobs: PAGE, sweeps: 20, pipelines: 20 };
   private _started = false;

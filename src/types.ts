@@ -469,7 +469,7 @@ export type JobState =
 /** The states of JobState from which no move is legal. */
 export const ENDED_JOB_STATES: ReadonlySet<JobState> = new Set<JobState>(['succeeded', 'failed', 'cancelled', 'lost', 'skipped']);
 
-/** Why a job ended other than by succeeding. */
+/** Why a job ended other than by running to its end; `pruned` is the only one of a job that succeeded. */
 export type Reason =
   | 'cell_error'
   | 'kernel_died'
@@ -652,6 +652,8 @@ export interface Job {
   readonly node: string | null;
   readonly resume: boolean;
   readonly notify: ReadonlyArray<Notify>;
+  /** the step at which its sweep's study found it hopeless */
+  readonly pruned_at: number | null;
   /** what it left with `mlplat.set_result` */
   readonly results: Readonly<Record<string, JSONValue>>;
   readonly cancel_requested: boolean;
@@ -971,6 +973,16 @@ export interface Run {
   readonly metrics: Readonly<Record<string, number | null>>;
   readonly tags: Readonly<Record<string, string>>;
   readonly job_id: string | null;
+  /** MLflow's deleted: out of the lists, and can be restored */
+  readonly archived: boolean;
+}
+
+/** One page of runs. */
+export interface RunPage {
+  readonly items: ReadonlyArray<Run>;
+  readonly next: string | null;
+  /** how many all pages have; null where that was not asked for, or only MLflow could count them */
+  readonly total: number | null;
 }
 
 /** A run with what hangs on it. */
@@ -989,9 +1001,145 @@ export interface RunDetail {
   readonly metrics: Readonly<Record<string, number | null>>;
   readonly tags: Readonly<Record<string, string>>;
   readonly job_id: string | null;
+  /** MLflow's deleted: out of the lists, and can be restored */
+  readonly archived: boolean;
   readonly datasets: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
   readonly artifacts: ReadonlyArray<string>;
   readonly models: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+}
+
+/** One metric of a run over its steps, by step and time; as many of each list. */
+export interface RunCurve {
+  readonly run_id: string;
+  readonly key: string;
+  /** points that the run has; more than these where they were sampled */
+  readonly count: number;
+  readonly step: ReadonlyArray<number>;
+  /** milliseconds since the epoch */
+  readonly time: ReadonlyArray<number>;
+  /** one that is not finite is null */
+  readonly value: ReadonlyArray<number | null>;
+}
+
+/** One metric of several runs, in the order in which they were asked for. */
+export interface RunCurves {
+  readonly key: string;
+  readonly curves: ReadonlyArray<RunCurve>;
+}
+
+/** What to change of a run; what is null stays as it is. */
+export interface RunChange {
+  readonly name: string | null;
+  /** Markdown; an empty one is taken away */
+  readonly note: string | null;
+  /** null takes a tag away */
+  readonly tags: Readonly<Record<string, string | null>> | null;
+  readonly archived: boolean | null;
+}
+
+/** The same change of several runs. */
+export interface RunsChange {
+  readonly name: string | null;
+  /** Markdown; an empty one is taken away */
+  readonly note: string | null;
+  /** null takes a tag away */
+  readonly tags: Readonly<Record<string, string | null>> | null;
+  readonly archived: boolean | null;
+  readonly runs: ReadonlyArray<string>;
+}
+
+/** Which runs to delete, and whether for good. */
+export interface RunsDeletion {
+  readonly runs: ReadonlyArray<string>;
+  /** with artifacts, never to be restored; else they are archived */
+  readonly permanent: boolean;
+}
+
+/** What a deletion has freed. */
+export interface RunDeleted {
+  /** of artifacts; 0 for a run that was archived */
+  readonly freed_bytes: number;
+}
+
+/** What became of one of several runs. */
+export interface RunDone {
+  readonly run_id: string;
+  readonly ok: boolean;
+  /** why not */
+  readonly message: string | null;
+  readonly freed_bytes: number;
+}
+
+/** What became of each run, in the order in which they were named. */
+export interface RunsDone {
+  readonly items: ReadonlyArray<RunDone>;
+  readonly freed_bytes: number;
+}
+
+/** A file or folder of a run. */
+export interface Artifact {
+  /** within the run's artifacts, with / between folders */
+  readonly path: string;
+  readonly is_dir: boolean;
+  /** bytes; null for a folder */
+  readonly size: number | null;
+}
+
+/** What is in a folder: folders first, by name. */
+export interface ArtifactPage {
+  readonly items: ReadonlyArray<Artifact>;
+  readonly next: string | null;
+}
+
+/** One of the runs that are compared. */
+export interface ComparedRun {
+  readonly id: string;
+  readonly name: string;
+  readonly experiment: string;
+  readonly status: string;
+  readonly started_at: string | null;
+  readonly ended_at: string | null;
+  readonly archived: boolean;
+}
+
+/** One name, and what each run has for it; null where a run has none. */
+export interface ComparedRow {
+  readonly key: string;
+  readonly values: ReadonlyArray<string | number | null>;
+  readonly differs: boolean;
+}
+
+/** Several runs side by side; `values` of each row are in the order of `runs`. */
+export interface RunComparison {
+  readonly runs: ReadonlyArray<ComparedRun>;
+  /** git commit, branch, and what was run */
+  readonly source: ReadonlyArray<ComparedRow>;
+  readonly parameters: ReadonlyArray<ComparedRow>;
+  /** last values */
+  readonly metrics: ReadonlyArray<ComparedRow>;
+  /** digests of the data sets */
+  readonly data: ReadonlyArray<ComparedRow>;
+  /** what each logged model was registered as */
+  readonly models: ReadonlyArray<ComparedRow>;
+  /** all but MLflow's own */
+  readonly tags: ReadonlyArray<ComparedRow>;
+}
+
+/** What two runs differ in. */
+export interface RunDifference {
+  readonly before: ComparedRun;
+  readonly after: ComparedRun;
+  readonly source: ReadonlyArray<Difference>;
+  readonly parameters: ReadonlyArray<Difference>;
+  readonly metrics: ReadonlyArray<Difference>;
+  /** digests of the data sets */
+  readonly data: ReadonlyArray<Difference>;
+  /** Python and packages */
+  readonly environment: ReadonlyArray<Difference>;
+  /** unified diff of the code cells */
+  readonly code: string;
+  /** what could not be compared, and why */
+  readonly notes: ReadonlyArray<string>;
 }
 
 /** One version of a registered model. */
@@ -1007,6 +1155,24 @@ export interface ModelVersion {
   readonly status: string;
 }
 
+/** An alias that stands for another version than before. */
+export interface AliasChange {
+  readonly alias: string;
+  /** the version since then; null: it was deleted */
+  readonly version: string | null;
+  /** the version until then */
+  readonly before: string | null;
+  readonly by: string;
+  readonly at: string;
+  readonly why: string;
+}
+
+/** The version that an alias is to stand for. */
+export interface AliasTarget {
+  readonly version: string;
+  readonly why: string;
+}
+
 /** A registered model and its versions, newest first. */
 export interface RegisteredModel {
   readonly name: string;
@@ -1014,6 +1180,8 @@ export interface RegisteredModel {
   /** alias -> version */
   readonly aliases: Readonly<Record<string, string>>;
   readonly versions: ReadonlyArray<ModelVersion>;
+  /** changes of aliases made here, newest first; empty in lists */
+  readonly history: ReadonlyArray<AliasChange>;
   readonly updated_at: string | null;
 }
 
@@ -1233,6 +1401,12 @@ export interface Span {
   readonly log: boolean;
 }
 
+/** A metric, and which of its values are better. */
+export interface Objective {
+  readonly metric: string;
+  readonly direction: 'minimize' | 'maximize';
+}
+
 /** A notebook, and the points of a space of its parameters at which it runs. */
 export interface SweepSpec {
   /** devices that it waits for and has to itself; 1 where it says which */
@@ -1271,26 +1445,54 @@ export interface SweepSpec {
   readonly name?: string | null;
   /** values that all points share */
   readonly parameters?: Readonly<Record<string, JSONValue>>;
-  /** parameter -> its values, or a range */
-  readonly space: Readonly<Record<string, Span | ReadonlyArray<JSONValue>>>;
+  /** parameter -> its values, or a range; without one optuna takes the notebook's own limits */
+  readonly space?: Readonly<Record<string, Span | ReadonlyArray<JSONValue>>>;
   readonly strategy?: 'grid' | 'random' | 'optuna';
   /** how many points; a grid has all of them */
   readonly trials?: number | null;
   /** what the best point is the best of */
   readonly metric?: string | null;
   readonly direction?: 'minimize' | 'maximize';
+  /** several metrics at once, in place of `metric` */
+  readonly objectives?: ReadonlyArray<Objective>;
+  /** bounds on metrics that a good point keeps: latency <= 0.2 */
+  readonly constraints?: ReadonlyArray<string>;
+  /** how optuna chooses points; tpe by default */
+  readonly sampler?: 'tpe' | 'random' | 'gp' | 'cmaes' | 'nsgaii' | 'qmc' | null;
+  /** which points that `mlplat.report` has optuna end early; median by default */
+  readonly pruner?: 'median' | 'halving' | 'hyperband' | 'none' | null;
   /** points that run at the same time */
   readonly parallel?: number | null;
   readonly seed?: number;
 }
 
+/** Where the job of a point stands; `pruned` is one that succeeded without having run to its end. */
+export type PointState =
+  | 'queued'
+  | 'starting'
+  | 'running'
+  | 'succeeded'
+  | 'pruned'
+  | 'failed'
+  | 'cancelled'
+  | 'lost'
+  | 'skipped';
+
 /** One point of a sweep, and the newest job that ran it. */
 export interface SweepPoint {
   readonly job_id: string;
-  readonly state: JobState;
+  readonly state: PointState;
   readonly point: Readonly<Record<string, JSONValue>>;
   /** of the sweep's metric */
   readonly value: number | null;
+  /** of its objectives */
+  readonly values: ReadonlyArray<number | null>;
+  /** the step at which the study found it hopeless */
+  readonly pruned_at: number | null;
+  /** it keeps the constraints; null where there are none, or no values */
+  readonly feasible: boolean | null;
+  /** of several objectives: no other point is better in all of them */
+  readonly front: boolean;
 }
 
 /** A notebook at many points of its parameters, one job for each. */
@@ -1307,13 +1509,46 @@ export interface Sweep {
   readonly trials: number;
   readonly metric: string | null;
   readonly direction: 'minimize' | 'maximize';
+  /** `metric` is the first of them */
+  readonly objectives: ReadonlyArray<Objective>;
+  readonly constraints: ReadonlyArray<string>;
+  readonly sampler: string | null;
+  readonly pruner: string | null;
+  /** Optuna's journal, with the study named sweep */
+  readonly study: string | null;
   readonly parallel: number | null;
   readonly message: string | null;
-  /** job state -> points */
+  /** point state -> points */
   readonly counts: Readonly<Record<string, number>>;
+  /** null with several objectives: those with `front` */
   readonly best: SweepPoint | null;
   /** empty in lists */
   readonly points: ReadonlyArray<SweepPoint>;
   readonly created_at: string;
   readonly ended_at: string | null;
+}
+
+/** A trial of a sweep's study, as Optuna has it. */
+export interface StudyTrial {
+  readonly number: number;
+  /** the newest job that ran it */
+  readonly job_id: string | null;
+  /** running, complete, pruned or fail */
+  readonly state: string;
+  /** of the objectives */
+  readonly values: ReadonlyArray<number | null>;
+  readonly params: Readonly<Record<string, JSONValue>>;
+  /** what it reported on its way: [step, value], by step */
+  readonly intermediate: ReadonlyArray<ReadonlyArray<number | null>>;
+  /** from the choice of the point to its result */
+  readonly duration_s: number | null;
+}
+
+/** What a sweep's study knows. */
+export interface SweepStudy {
+  readonly trials: ReadonlyArray<StudyTrial>;
+  /** share of each parameter in reaching the best values; null while there are few */
+  readonly importance: Readonly<Record<string, number>> | null;
+  /** numbers of the best trials: one, or with several objectives those of the front */
+  readonly front: ReadonlyArray<number>;
 }

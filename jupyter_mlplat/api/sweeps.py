@@ -10,7 +10,7 @@ from .arguments import job_fields, to_model
 from .current import platform
 
 if TYPE_CHECKING:
-    from ..models import Page, Sweep
+    from ..models import Page, Sweep, SweepStudy
 
 
 class Sweeps:
@@ -19,7 +19,7 @@ class Sweeps:
     def run(
         self,
         notebook: str | os.PathLike[str],
-        space: Mapping[str, Any],
+        space: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
         *,
         name: str | None = None,
@@ -29,14 +29,16 @@ class Sweeps:
         """Queue a job for every point; with `wait` return when all have ended.
 
         `space` maps a parameter to the list of its values or to a range, `{"low": 1e-4, "high": 1, "log": True}`;
-        `parameters` are the same for all points. `options` are `strategy` ("grid", "random", "optuna"), `trials`,
-        `metric`, `direction`, `parallel` and `seed`, and those of `models.JobOptions`. Raises `Invalid` for what
-        cannot be used.
+        without one "optuna" takes the parameters to which the notebook itself gives limits. `parameters` are the same
+        for all points. `options` are `strategy` ("grid", "random", "optuna"), `trials`, `metric` and `direction`, or
+        `objectives`, a list of `{"metric": "loss", "direction": "minimize"}`, `constraints` (["latency <= 0.2"]),
+        `sampler`, `pruner`, `parallel` and `seed`, and those of `models.JobOptions`. Raises `Invalid` for what cannot
+        be used.
         """
         from ..models import SweepSpec
 
         here = platform()
-        spec = to_model(SweepSpec, **job_fields(notebook, parameters, name), space=dict(space), **options)
+        spec = to_model(SweepSpec, **job_fields(notebook, parameters, name), space=dict(space or {}), **options)
         made = here.sweeps.create(spec, owner=here.user)
         return here.sweeps.wait(made.id) if wait else made
 
@@ -47,6 +49,10 @@ class Sweeps:
     def get(self, sweep_id: str) -> Sweep:
         """A sweep with its points and the best one. Raises `NotFound`."""
         return platform().sweeps.get(sweep_id)
+
+    def study(self, sweep_id: str) -> SweepStudy:
+        """The trials of a sweep by Optuna, and which parameters matter. Raises `NotFound`, for other sweeps, too."""
+        return platform().sweeps.study(sweep_id)
 
     def wait(
         self, sweep_id: str, timeout: float | None = None, *, on_change: Callable[[Sweep], None] | None = None

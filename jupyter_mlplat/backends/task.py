@@ -21,7 +21,17 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
-from ..attempts import ENVIRONMENT, EXIT_RECORD, LOG, OUTPUT, RUNNER_RECORD, TOKEN_VARIABLE, not_started, read_record
+from ..attempts import (
+    ENVIRONMENT,
+    EXIT_RECORD,
+    LOG,
+    OUTPUT,
+    RUNNER_RECORD,
+    STUDY_VARIABLE,
+    TOKEN_VARIABLE,
+    not_started,
+    read_record,
+)
 from ..processes import alive, host_id, kill_tree, start_time, sweep
 from ..spool import Outage, deliver_left, left
 from .travel import unpack
@@ -63,8 +73,9 @@ def run_attempt(payload: dict[str, Any], topic: str) -> dict[str, Any]:
         if devices:
             payload["environment"] = {**payload["environment"], VISIBLE: ",".join(devices)}
         own, work, spool = Path(folder) / "attempt", Path(folder) / "work", Path(folder) / "spool"
-        # There is no data directory here.
+        # There is no data directory here, and no engine that a trial could ask.
         payload["environment"] = {**payload["environment"], "MLPLAT_SPOOL": str(spool)}
+        payload["environment"].pop(STUDY_VARIABLE, None)
         own.mkdir()
         work.mkdir()
         notebook = own / "submitted.ipynb"

@@ -27,7 +27,7 @@ def show_changes(changes: JobChanges) -> list[Block]:
         ("metric", changes.metrics),
     ):
         if found:
-            blocks.append(_table(heading, found))
+            blocks.append(differences_table(heading, found))
     slower = sorted(changes.timings, key=lambda one: -abs((one.after or 0.0) - (one.before or 0.0)))[:MOST]
     if slower:
         rows: list[list[Value]] = [[one.index, Seconds(one.before or 0.0), Seconds(one.after or 0.0)] for one in slower]
@@ -38,7 +38,8 @@ def show_changes(changes: JobChanges) -> list[Block]:
     return blocks
 
 
-def _table(heading: str, found: list[Difference]) -> Table:
+def differences_table(heading: str, found: list[Difference]) -> Table:
+    """Names with what they were and are."""
     rows: list[list[Value]] = [[one.name, _written(one.before), _written(one.after)] for one in found[:MOST]]
     more = f"and {len(found) - MOST} more: --json" if len(found) > MOST else None
     return Table([heading, "then", "now"], rows, more=more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import Invalid
 from .blocks import Block, Facts, State, Table, Value
 from .grammar import Call, Command, argument
 from .jobs import LISTING
@@ -18,6 +19,21 @@ def list_models(call: Call) -> Page[RegisteredModel]:
 
 def show(call: Call) -> RegisteredModel:
     return call.platform.runs.model(call.args.name)
+
+
+def alias(call: Call) -> RegisteredModel:
+    args = call.args
+    if (args.version is None) == (not args.delete):
+        raise Invalid("give the version that the alias stands for, or --delete", hint="see: jupyter mlplat models show")
+    aliases, by = call.platform.runs.aliases, call.platform.user
+    if args.delete:
+        return aliases.delete(args.name, args.alias, by=by, why=args.why)
+    return aliases.set(args.name, args.alias, args.version, by=by, why=args.why)
+
+
+def promote(call: Call) -> RegisteredModel:
+    args = call.args
+    return call.platform.runs.aliases.set(args.name, args.alias, args.version, by=call.platform.user, why=args.why)
 
 
 def _aliases(aliases: dict[str, str]) -> str | None:
@@ -56,13 +72,44 @@ def show_model(model: RegisteredModel) -> list[Block]:
     return [
         Facts(facts),
         Table(["version", "status", "aliases", "run", "created", "address"], rows, empty="It has no versions."),
+        *([_history(model)] if model.history else []),
     ]
 
+
+def _history(model: RegisteredModel) -> Block:
+    rows: list[list[Value]] = [
+        [one.at, f"@{one.alias}", one.before, one.version or "deleted", one.by, one.why] for one in model.history
+    ]
+    return Table(["when", "alias", "from", "to", "by", "why"], rows)
+
+
+NAME = argument("name", metavar="NAME", help="the model's name")
+WHY = argument("--why", default="", metavar="TEXT", help="kept in the history of its aliases")
 
 COMMANDS = [
     Command("models", "list", "the registered models", list_models, show_models, LISTING),
     Command(
         "models", "show", "one registered model with its versions", show, show_model,
-        (argument("name", metavar="NAME", help="the model's name"),),
+        (NAME,),
+    ),
+    Command(
+        "models", "alias", "have an alias stand for a version, or delete it", alias, show_model,
+        (
+            NAME,
+            argument("alias", metavar="ALIAS", help="like challenger"),
+            argument("version", nargs="?", metavar="VERSION", help="its number"),
+            argument("--delete", action="store_true", help="delete the alias instead"),
+            WHY,
+        ),
+        example="jupyter mlplat models alias churn challenger 4 --why \"better on new customers\"",
+    ),
+    Command(
+        "models", "promote", "have the alias of the version in use stand for another one", promote, show_model,
+        (
+            NAME,
+            argument("version", metavar="VERSION", help="its number"),
+            argument("--alias", default="champion", metavar="ALIAS", help="champion where it is not given"),
+            WHY,
+        ),
     ),
 ]  # fmt: skip

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from .blocks import Block, Facts, Seconds, State, Table, Value
+from .blocks import Block, Facts, Seconds, State, Table, Text, Value
 from .grammar import Call, Command, argument
 from .jobs import LISTING
 
 if TYPE_CHECKING:
-    from ..models import Page, Run, RunDetail
+    from ..models import Run, RunDetail, RunPage
 
 SHOWN_METRICS = 4
 
 
-def list_runs(call: Call) -> Page[Run]:
+def list_runs(call: Call) -> RunPage:
     args = call.args
     return call.platform.runs.list(
-        experiment=args.experiment, filter=args.filter, order_by=args.order_by, limit=args.limit, after=args.after
-    )
+        experiment=args.experiment, filter=args.filter, order_by=args.order_by, limit=args.limit, after=args.after,
+        archived=args.archived, count=args.count,
+    )  # fmt: skip
 
 
 def show(call: Call) -> RunDetail:
@@ -33,7 +34,7 @@ def took(run: Run) -> Seconds | None:
     return Seconds((run.ended_at - run.started_at).total_seconds())
 
 
-def show_runs(page: Page[Run]) -> list[Block]:
+def show_runs(page: RunPage) -> list[Block]:
     names = list(dict.fromkeys(name for run in page.items for name in run.metrics))[:SHOWN_METRICS]
     rows: list[list[Value]] = [
         [
@@ -42,7 +43,7 @@ def show_runs(page: Page[Run]) -> list[Block]:
         ]
         for run in page.items
     ]  # fmt: skip
-    return [
+    blocks: list[Block] = [
         Table(
             ["id", "name", "experiment", "status", "started", "took", *names],
             rows,
@@ -50,6 +51,9 @@ def show_runs(page: Page[Run]) -> list[Block]:
             more=f"more: jupyter mlplat runs list --after {page.next}" if page.next else None,
         )
     ]
+    if page.total is not None:
+        blocks.append(Text(f"{page.total} in all"))
+    return blocks
 
 
 def show_run(run: Run) -> list[Block]:
@@ -64,6 +68,8 @@ def show_run(run: Run) -> list[Block]:
                 ("took", took(run)),
                 ("owner", run.owner),
                 ("job", run.job_id),
+                ("archived", "yes" if run.archived else None),
+                ("note", run.tags.get("mlflow.note.content")),
             ]
         )
     ]
@@ -71,6 +77,9 @@ def show_run(run: Run) -> list[Block]:
         blocks.append(Table(["metric", "last value"], sorted(run.metrics.items())))
     if run.parameters:
         blocks.append(Table(["parameter", "value"], sorted(run.parameters.items())))
+    tags = sorted((key, value) for key, value in run.tags.items() if not key.startswith(("mlflow.", "mlplat.")))
+    if tags:
+        blocks.append(Table(["tag", "value"], tags))
     datasets = getattr(run, "datasets", [])
     if datasets:
         blocks.append(
@@ -101,6 +110,8 @@ COMMANDS = [
             argument("--experiment", metavar="E", help="only those of this experiment"),
             argument("--filter", metavar="F", help="MLflow's filter, OR, NOT, IN and () too: \"metrics.auc > 0.9\""),
             argument("--order-by", metavar="O", help="MLflow's order, like \"metrics.auc DESC\""),
+            argument("--archived", action="store_true", help="those that are archived, not the others"),
+            argument("--count", action="store_true", help="say how many there are, too"),
             *LISTING,
         ),
         example="jupyter mlplat runs list --filter 'metrics.accuracy > 0.9' --order-by 'metrics.accuracy DESC'",

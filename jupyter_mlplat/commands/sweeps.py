@@ -33,8 +33,10 @@ def run(call: Call) -> Sweep:
         "space": space,
         "strategy": strategy,
         "trials": args.random or args.optuna,
-        "metric": args.metric,
-        "direction": args.direction,
+        **_objectives(args.metric or [], args.direction or []),
+        "constraints": args.constraint,
+        "sampler": args.sampler,
+        "pruner": args.pruner,
         "parallel": args.parallel,
         "seed": args.seed,
         "retry_on": words(args.retry_on),
@@ -45,6 +47,20 @@ def run(call: Call) -> Sweep:
     spec = build(SweepSpec, **{name: value for name, value in fields.items() if value is not None})
     made = call.platform.sweeps.create(spec, owner=call.platform.user)
     return _follow(call, made.id) if args.wait else made
+
+
+def _objectives(metrics: list[str], directions: list[str]) -> dict[str, Any]:
+    """One metric, or several, each with its own direction or all with the same."""
+    if len(directions) > 1 and len(directions) != len(metrics):
+        raise Invalid(
+            f"{len(metrics)} metrics have {len(directions)} directions",
+            hint="give --direction once for all, or once after each --metric",
+            fields={"direction": f"{len(directions)} of {len(metrics)}"},
+        )
+    if len(metrics) < 2:
+        return {"metric": next(iter(metrics), None), "direction": next(iter(directions), None)}
+    each = directions if len(directions) > 1 else (directions or ["maximize"]) * len(metrics)
+    return {"objectives": [{"metric": one, "direction": way} for one, way in zip(metrics, each, strict=True)]}
 
 
 def _parameters(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -73,7 +89,7 @@ def _parameters(call: Call) -> tuple[dict[str, Any], dict[str, Any]]:
             raise Invalid(
                 f"--range: {text} is no range", hint="write NAME=LOW:HIGH, or NAME=LOW:HIGH:log", fields={"range": text}
             ) from None
-    if not space:
+    if not space and not args.optuna:
         raise Invalid(
             "there is nothing to sweep over",
             hint=f"give a list: -p '{next(iter(known), 'lr')}=[1, 2]'",
@@ -175,28 +191,55 @@ def show_sweep(one: Sweep) -> list[Block]:
         ("message", one.message),
         ("notebook", one.notebook),
         ("points", _counts(one)),
-        ("strategy", one.strategy),
-        ("metric", f"{one.direction} {one.metric}" if one.metric else None),
+        ("strategy", _strategy(one)),
+        ("metric", ", ".join(f"{each.direction} {each.metric}" for each in one.objectives) or None),
+        ("constraints", ", ".join(one.constraints) or None),
         ("at a time", one.parallel),
         ("best", _point(one.best)),
+        ("study", _study(one)),
         ("owner", one.owner),
         ("tells", notify_words(one.options.notify)),
     ]
-    best = one.best.job_id if one.best else None
     rows: list[list[Value]] = [
-        [each.job_id, State(each.state), *map(_cell, each.point.values()), each.value, _mark(each.job_id == best)]
+        [
+            each.job_id,
+            State(each.state),
+            *map(_cell, each.point.values()),
+            *(each.values if len(one.objectives) > 1 else [each.value]),
+            _mark(one, each),
+        ]
         for each in one.points
     ]
     names = list(one.points[0].point) if one.points else []
-    return [Facts(facts), Table(["job", "state", *names, one.metric or "metric", ""], rows, empty="No point yet.")]
+    metrics = [each.metric for each in one.objectives] or ["metric"]
+    return [Facts(facts), Table(["job", "state", *names, *metrics, ""], rows, empty="No point yet.")]
+
+
+def _strategy(one: Sweep) -> str:
+    if one.strategy != "optuna":
+        return one.strategy
+    return f"optuna, sampler {one.sampler}" + ("" if one.pruner == "none" else f", pruner {one.pruner}")
+
+
+def _study(one: Sweep) -> str | None:
+    """How Optuna itself opens it."""
+    if one.study is None:
+        return None
+    return f'optuna.load_study(study_name="sweep", storage=JournalStorage(JournalFileBackend({one.study!r})))'
 
 
 def _cell(value: object) -> str | int | float:
     return value if isinstance(value, str | int | float) else json.dumps(value)
 
 
-def _mark(best: bool) -> str | None:
-    return "best" if best else None
+def _mark(one: Sweep, point: SweepPoint) -> str | None:
+    if one.best is not None and point.job_id == one.best.job_id:
+        return "best"
+    if point.front:
+        return "front"
+    if point.pruned_at is not None:
+        return f"at step {point.pruned_at}"
+    return "breaks a constraint" if point.feasible is False else None
 
 
 COMMANDS = [
@@ -208,8 +251,19 @@ COMMANDS = [
             argument("--random", type=count, metavar="N", help="N points of them"),
             argument("--optuna", type=count, metavar="N", help="N points that Optuna chooses by --metric"),
             argument("--range", action="append", metavar="NAME=LOW:HIGH[:log]", help="a range, for --random, --optuna"),
-            argument("--metric", metavar="M", help="what the best point is the best of"),
-            argument("--direction", choices=("minimize", "maximize"), help="which values are better (maximize)"),
+            argument("--metric", action="append", metavar="M", help="what the best is the best of; several times"),
+            argument(
+                "--direction", action="append", choices=("minimize", "maximize"),
+                help="which values are better (maximize); once, or for each metric",
+            ),
+            argument("--constraint", action="append", metavar="BOUND", help="what good points keep: 'latency <= 0.2'"),
+            argument(
+                "--sampler", choices=("tpe", "random", "gp", "cmaes", "nsgaii", "qmc"), help="how Optuna chooses (tpe)"
+            ),
+            argument(
+                "--pruner", choices=("median", "halving", "hyperband", "none"),
+                help="which points mlplat.report ends early, with --optuna (median)",
+            ),
             argument("--parallel", type=count, metavar="K", help="points that run at the same time"),
             argument("--seed", type=int, metavar="N", help="of --random and --optuna (0)"),
             argument("--wait", action="store_true", help="wait until it has ended; exit status 1 unless all succeeded"),

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from ..engine_lease import EngineLease
 from ..errors import MLPlatError
 from ..platform import Platform
-from ..services.jobs import DueSchedules, JobQueue, RunningPipelines, RunningSweeps
+from ..services.jobs import DueSchedules, JobQueue, Pruning, RunningPipelines, RunningSweeps
 from ..store import Damaged
 from .attempts import Attempts
 from .beside import Telling, Tidying, Watching
 from .recording import Recording
+from .reports import Reports
 
 if TYPE_CHECKING:
     from ..protocols import ServingTarget
@@ -48,6 +49,7 @@ class Engine:
         self._telling = Telling(platform)
         self._tidying = Tidying(platform)
         self._watching = Watching(platform)
+        self._reports = Reports(home.reports, Pruning(store).hopeless)
         self._targets: dict[str, ServingTarget] = {}
         self._wanted_endpoints = 0
         self._sweeping = False
@@ -73,6 +75,7 @@ class Engine:
         self._telling.start()
         self._tidying.start()
         self._watching.start()
+        self._reports.start()
         idle_since = time.monotonic()
         looked = 0.0
         try:
@@ -209,6 +212,7 @@ class Engine:
         stopping = not self.lease.lost.is_set()
         self._tidying.leave()
         self._watching.leave()
+        self._reports.leave()
         self.platform.home.wake.unlink(missing_ok=True)
         self._attempts.finish(wait=stopping)
         self._recording.shutdown(wait=stopping)

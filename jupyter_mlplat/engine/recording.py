@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..attempts import ENVIRONMENT, OUTPUT, read_record
+from ..attempts import ENVIRONMENT, METRIC_VARIABLE, OUTPUT, STUDY_VARIABLE, read_record
 from ..models import JobState
 from ..provenance import DIFF, LOCK, commit_of, diff_of, lock_of
 from ..services.jobs.claim import Claim, parse_key
@@ -72,7 +72,14 @@ class Recording:
         }
         if experiment != UNKNOWN_EXPERIMENT:
             environment["MLFLOW_RUN_ID"] = run_id
-        return environment
+        return {**environment, **self._for_reports(row, run_id)}
+
+    def _for_reports(self, row: RowMapping, run_id: str) -> dict[str, str]:
+        """What `mlplat.report` goes by."""
+        found = {METRIC_VARIABLE: row["metric_name"]} if row["metric_name"] else {}
+        if row["sweep_id"] is not None and self._platform.sweeps.prunes(row["sweep_id"]):
+            found[STUDY_VARIABLE] = json.dumps({"socket": str(self._platform.home.reports), "run": run_id})
+        return found
 
     def close(self, key: str, state: JobState) -> Future[dict[str, float]]:
         """End an attempt's run with its notebook; the result is its last metrics."""

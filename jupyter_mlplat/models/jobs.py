@@ -49,7 +49,7 @@ JOB_MOVES: Mapping[JobState, frozenset[JobState]] = {
 
 
 class Reason(StrEnum):
-    """Why a job ended other than by succeeding."""
+    """Why a job ended other than by running to its end; `pruned` is the only one of a job that succeeded."""
 
     CELL_ERROR = "cell_error"
     KERNEL_DIED = "kernel_died"
@@ -206,6 +206,7 @@ class Job(Model):
     node: str | None = Field(None, description="its node of the pipeline")
     resume: bool = True
     notify: list[Notify] = Field(default_factory=list)
+    pruned_at: int | None = Field(None, description="the step at which its sweep's study found it hopeless")
     results: dict[str, JsonValue] = Field(default_factory=dict, description="what it left with `mlplat.set_result`")
     cancel_requested: bool = False
     position: int | None = Field(None, description="place in the queue, from 1; null unless queued")

@@ -2,9 +2,47 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, Field, JsonValue
+import posixpath
+import re
+from typing import Annotated
 
-from .base import Model
+from pydantic import AfterValidator, AwareDatetime, Field, JsonValue
+
+from .base import Model, Page
+from .jobs import Difference
+
+_TAG = re.compile(r"[/\w.\- :]+")
+RESERVED = ("mlflow.", "mlplat.")
+"""Tags that begin so are MLflow's and the platform's own."""
+
+
+def _plain(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("has a NUL character")
+    return text
+
+
+def _run_name(name: str) -> str:
+    if not name.strip() or any(not char.isprintable() and char != " " for char in name):
+        raise ValueError("must be one line that can be read")
+    return name
+
+
+def _tag(key: str) -> str:
+    """As MLflow has it (`_validate_tag_name` in mlflow/utils/validation.py)."""
+    if not _TAG.fullmatch(key):
+        raise ValueError("a tag has letters, digits, spaces and _ - . : / only")
+    if posixpath.normpath(key) != key or key == "." or key.startswith(("..", "/")):
+        raise ValueError("a tag's name is no path with . or .. in it")
+    if key.startswith(RESERVED):
+        raise ValueError("tags that begin with mlflow. or mlplat. are not changed here")
+    return key
+
+
+RunName = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_run_name)]
+TagName = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_tag)]
+TagText = Annotated[str, Field(max_length=8000), AfterValidator(_plain)]
+RunIds = Annotated[list[Annotated[str, Field(max_length=256)]], Field(min_length=1, max_length=1000)]
 
 
 class Experiment(Model):
@@ -31,6 +69,15 @@ class Run(Model):
     )
     tags: dict[str, str] = Field(default_factory=dict)
     job_id: str | None = None
+    archived: bool = Field(False, description="MLflow's deleted: out of the lists, and can be restored")
+
+
+class RunPage(Page[Run]):
+    """One page of runs."""
+
+    total: int | None = Field(
+        None, description="how many all pages have; null where that was not asked for, or only MLflow could count them"
+    )
 
 
 class RunDetail(Run):
@@ -39,6 +86,126 @@ class RunDetail(Run):
     datasets: list[dict[str, JsonValue]] = Field(default_factory=list)
     artifacts: list[str] = Field(default_factory=list)
     models: list[dict[str, JsonValue]] = Field(default_factory=list)
+
+
+class RunCurve(Model):
+    """One metric of a run over its steps, by step and time; as many of each list."""
+
+    run_id: str
+    key: str
+    count: int = Field(description="points that the run has; more than these where they were sampled")
+    step: list[int] = Field(default_factory=list)
+    time: list[int] = Field(default_factory=list, description="milliseconds since the epoch")
+    value: list[float | None] = Field(default_factory=list, description="one that is not finite is null")
+
+
+class RunCurves(Model):
+    """One metric of several runs, in the order in which they were asked for."""
+
+    key: str
+    curves: list[RunCurve]
+
+
+class RunChange(Model):
+    """What to change of a run; what is null stays as it is."""
+
+    name: RunName | None = None
+    note: TagText | None = Field(None, description="Markdown; an empty one is taken away")
+    tags: dict[TagName, TagText | None] | None = Field(None, max_length=100, description="null takes a tag away")
+    archived: bool | None = None
+
+
+class RunsChange(RunChange):
+    """The same change of several runs."""
+
+    runs: RunIds
+
+
+class RunsDeletion(Model):
+    """Which runs to delete, and whether for good."""
+
+    runs: RunIds
+    permanent: bool = Field(False, description="with artifacts, never to be restored; else they are archived")
+
+
+class RunDeleted(Model):
+    """What a deletion has freed."""
+
+    freed_bytes: int = Field(description="of artifacts; 0 for a run that was archived")
+
+
+class RunDone(Model):
+    """What became of one of several runs."""
+
+    run_id: str
+    ok: bool
+    message: str | None = Field(None, description="why not")
+    freed_bytes: int = 0
+
+
+class RunsDone(Model):
+    """What became of each run, in the order in which they were named."""
+
+    items: list[RunDone]
+    freed_bytes: int = 0
+
+
+class Artifact(Model):
+    """A file or folder of a run."""
+
+    path: str = Field(description="within the run's artifacts, with / between folders")
+    is_dir: bool
+    size: int | None = Field(None, description="bytes; null for a folder")
+
+
+class ArtifactPage(Page[Artifact]):
+    """What is in a folder: folders first, by name."""
+
+
+class ComparedRun(Model):
+    """One of the runs that are compared."""
+
+    id: str
+    name: str
+    experiment: str
+    status: str
+    started_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    archived: bool = False
+
+
+class ComparedRow(Model):
+    """One name, and what each run has for it; null where a run has none."""
+
+    key: str
+    values: list[str | float | None]
+    differs: bool
+
+
+class RunComparison(Model):
+    """Several runs side by side; `values` of each row are in the order of `runs`."""
+
+    runs: list[ComparedRun]
+    source: list[ComparedRow] = Field(default_factory=list, description="git commit, branch, and what was run")
+    parameters: list[ComparedRow] = Field(default_factory=list)
+    metrics: list[ComparedRow] = Field(default_factory=list, description="last values")
+    data: list[ComparedRow] = Field(default_factory=list, description="digests of the data sets")
+    models: list[ComparedRow] = Field(default_factory=list, description="what each logged model was registered as")
+    tags: list[ComparedRow] = Field(default_factory=list, description="all but MLflow's own")
+
+
+class RunDifference(Model):
+    """What two runs differ in."""
+
+    before: ComparedRun
+    after: ComparedRun
+    source: list[Difference] = Field(default_factory=list)
+    parameters: list[Difference] = Field(default_factory=list)
+    metrics: list[Difference] = Field(default_factory=list)
+    data: list[Difference] = Field(default_factory=list, description="digests of the data sets")
+    environment: list[Difference] = Field(default_factory=list, description="Python and packages")
+    code: str = Field("", description="unified diff of the code cells")
+    notes: list[str] = Field(default_factory=list, description="what could not be compared, and why")
 
 
 class ModelVersion(Model):
@@ -54,6 +221,24 @@ class ModelVersion(Model):
     status: str = "READY"
 
 
+class AliasChange(Model):
+    """An alias that stands for another version than before."""
+
+    alias: str
+    version: str | None = Field(None, description="the version since then; null: it was deleted")
+    before: str | None = Field(None, description="the version until then")
+    by: str
+    at: AwareDatetime
+    why: str = ""
+
+
+class AliasTarget(Model):
+    """The version that an alias is to stand for."""
+
+    version: str = Field(pattern=r"^[1-9][0-9]{0,8}$")
+    why: str = Field("", max_length=500)
+
+
 class RegisteredModel(Model):
     """A registered model and its versions, newest first."""
 
@@ -61,4 +246,7 @@ class RegisteredModel(Model):
     description: str = ""
     aliases: dict[str, str] = Field(default_factory=dict, description="alias -> version")
     versions: list[ModelVersion] = Field(default_factory=list)
+    history: list[AliasChange] = Field(
+        default_factory=list, description="changes of aliases made here, newest first; empty in lists"
+    )
     updated_at: AwareDatetime | None = None

@@ -51,6 +51,9 @@ class Observer(Protocol):
     def stopping(self) -> bool:
         """True when no further cell may start."""
 
+    def pruned(self) -> int | None:
+        """The step at which the notebook's trial was found hopeless; None while it is not."""
+
     def death(self, returncode: int | None) -> tuple[Reason, str]:
         """Why the kernel died, whose process ended like this."""
 
@@ -152,7 +155,7 @@ def client_class() -> Any:
                 if (position >= from_here or behind >= 0) and not self._hand_over():
                     return False
                 if not self._run(cell, position, index):
-                    return self.observer.outcome.reason in (None, Reason.CELL_ERROR)
+                    return self.observer.outcome.reason in (None, Reason.CELL_ERROR, Reason.PRUNED)
                 self._keep(position)
             return True
 
@@ -168,7 +171,9 @@ def client_class() -> Any:
                 self.execute_cell(cell, position)
             except CellExecutionError as exception:
                 go_on = False
-                if exception.ename == "SystemExit" and exception.evalue in ("", "0", "None", "False"):
+                if self.observer.pruned() is not None:
+                    pass  # whatever the notebook made of it
+                elif exception.ename == "SystemExit" and exception.evalue in ("", "0", "None", "False"):
                     self._skip_rest(position)
                 else:
                     state, error = CellState.ERROR, plain(f"{exception.ename}: {exception.evalue}")
@@ -192,6 +197,12 @@ def client_class() -> Any:
             if state in (CellState.TIMEOUT, CellState.KERNEL_DIED):
                 cell.metadata.papermill["exception"] = True
                 cell.metadata.papermill["status"] = manager.FAILED
+            pruned = self.observer.pruned()
+            if state is CellState.OK and pruned is not None and not self.observer.stopping():
+                outcome.prune(pruned)
+                if _stopped(self.nb.cells[position]) or not go_on:
+                    state, error = CellState.CANCELLED, outcome.message
+                go_on = False
             if self.observer.stopping() and state is not CellState.OK:
                 state = CellState.TIMEOUT if outcome.reason is Reason.TIMEOUT else CellState.CANCELLED
             self._ended(index, state, error)
@@ -261,3 +272,11 @@ def client_class() -> Any:
             return False
 
     return Client
+
+
+def _stopped(cell: Any) -> bool:
+    """True where `mlplat.report` ended a cell; that is no error, so papermill is not to find one."""
+    kept = [one for one in cell.outputs if one.output_type != "error" or one.ename != "Pruned"]
+    stopped = len(kept) < len(cell.outputs)
+    cell.outputs = kept
+    return stopped

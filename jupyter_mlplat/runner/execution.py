@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
-from ..attempts import OUTPUT, RESULTS, RESULTS_VARIABLE
+from ..attempts import OUTPUT, PRUNED, RESULTS, RESULTS_VARIABLE, read_record
 from ..languages import PYTHON, canonical, language_of
 from ..models import CellState, Reason
 from ..protocols import Attempt
@@ -86,6 +86,10 @@ class Execution:
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
+    def pruned(self) -> int | None:
+        record = read_record(self.folder, PRUNED)
+        return int(str(record["step"])) if record else None
+
     def death(self, returncode: int | None) -> tuple[Reason, str]:
         how = self.outcome.died(returncode)
         if self._over is not None:
@@ -117,7 +121,7 @@ class Execution:
         self.recorder.results = read_results(self.folder / RESULTS)
         if self._checkpoints is not None:
             self.recorder.note = self._checkpoints.note
-            if self.outcome.reason is None:
+            if self.outcome.state == "succeeded":
                 self._checkpoints.forget()
         self.recorder.ended(self.outcome, self.memory.whole)
         # The record has them, with secrets masked; this is what the notebook wrote.

@@ -49,6 +49,9 @@ class Quiet:
     def stopping(self) -> bool:
         return False
 
+    def pruned(self) -> int | None:
+        return None
+
     def death(self, returncode: int | None) -> tuple[Reason, str]:
         return Reason.KERNEL_DIED, self.outcome.died(returncode)
 

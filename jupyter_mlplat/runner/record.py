@@ -42,6 +42,13 @@ class Outcome:
     message: str | None = None
     exit_signal: str | None = None
     exit_status: int | None = None
+    pruned_at: int | None = None
+
+    def prune(self, step: int) -> None:
+        """A trial that was found hopeless has done its work, unless something else ended it."""
+        if self.reason is None:
+            self.pruned_at = step
+            self.fail(Reason.PRUNED, f"pruned at step {step}", state="succeeded")
 
     def fail(self, reason: Reason, message: str, *, state: str = "failed") -> None:
         """Keep the first cause: what follows from it is no news."""
@@ -156,6 +163,7 @@ class Recorder:
             "message": self._text(outcome.message),
             "exit_signal": outcome.exit_signal,
             "exit_status": outcome.exit_status,
+            "pruned_at": outcome.pruned_at,
             "started_at": self.started_at,
             "ended_at": now(),
             "peak_rss": peak.rss,
@@ -169,7 +177,7 @@ class Recorder:
             write_atomically(self.folder / EXIT_RECORD, record)
         except OSError as error:
             why = f"its exit record could not be written: {error.strerror}"
-            if outcome.reason is None:
+            if outcome.state == "succeeded":
                 record |= {"state": "failed", "reason": Reason.BACKEND_UNAVAILABLE.value, "message": why}
             else:
                 record["message"] = f"{record['message']} ({why})"

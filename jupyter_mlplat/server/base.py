@@ -63,17 +63,23 @@ class Operation:
 
 @dataclass(frozen=True)
 class Route:
-    """A path below the prefix, with `{name}` for its variables, and what it answers to."""
+    """A path below the prefix, with `{name}` for its variables, and what it answers to.
+
+    `deep` names the variables that may have a / in them, written as it is or as %2F.
+    """
 
     path: str
     handler: type[Handler]
     operations: Mapping[str, Operation] = field(default_factory=dict)
     prefix: str = PREFIX
+    deep: tuple[str, ...] = ()
 
     @property
     def pattern(self) -> str:
         """The path as tornado's routing wants it."""
-        return self.prefix + re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path)
+        return self.prefix + re.sub(
+            r"\{(\w+)\}", lambda found: f"(?P<{found[1]}>{'.+' if found[1] in self.deep else '[^/]+'})", self.path
+        )
 
 
 class Paging(NamedTuple):
@@ -184,14 +190,26 @@ class Handler(APIHandler):
                 fields=fields,
             ) from error
 
-    def query(self, name: str) -> str | None:
+    def query(self, name: str, *, longest: int = 2000) -> str | None:
         """A query parameter, None where it is absent. Raises `Invalid` where it is given twice."""
-        values = self.get_query_arguments(name, strip=False)
+        values = self.queries(name, longest=longest)
         if len(values) > 1:
             raise Invalid(f"{name} is given {len(values)} times", hint="give it once", fields={name: "given twice"})
-        if values and (len(values[0]) > 2000 or "\x00" in values[0]):
-            raise Invalid(f"{name} cannot be read", hint="see the documentation", fields={name: "cannot be read"})
         return values[0] if values else None
+
+    def queries(self, name: str, *, longest: int = 2000) -> list[str]:
+        """A query parameter that may be given several times. Raises `Invalid` for what cannot be read."""
+        values = self.get_query_arguments(name, strip=False)
+        if any(len(value) > longest or "\x00" in value for value in values):
+            raise Invalid(f"{name} cannot be read", hint="see the documentation", fields={name: "cannot be read"})
+        return values
+
+    def flag(self, name: str) -> bool:
+        """A query parameter that is true or false, which it is where it is absent. Raises `Invalid`."""
+        text = self.query(name)
+        if text not in (None, "true", "false", "1", "0"):
+            raise Invalid(f"{name} is true or false", hint="leave it away for false", fields={name: "true or false"})
+        return text in ("true", "1")
 
     def number(self, name: str, default: int, *, low: int, high: int) -> int:
         """A whole number in the query. Raises `Invalid` outside of `low` to `high`."""

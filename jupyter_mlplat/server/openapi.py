@@ -30,6 +30,8 @@ ERRORS = {
     503: "A service or device that this needs is not there",
 }
 STRING = {"type": "string"}
+FLAG = {"type": "boolean", "default": False}
+MANY = {"type": "array", "items": STRING}
 QUERY: dict[str, tuple[str, dict[str, Any]]] = {
     "limit": ("How many at most", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}),
     "after": ("The `next` of the page before", STRING),
@@ -55,12 +57,28 @@ QUERY: dict[str, tuple[str, dict[str, Any]]] = {
         {"enum": ["user", "notebook", "job", "deployment", "type", "kind"], "default": "user"},
     ),
     "offset": ("Where to read on: the `offset` of the answer before", {"type": "integer", "minimum": 0, "default": 0}),
-    "path": ("Path of the notebook, relative to the server's root", STRING),
+    "path": ("Path of the notebook, relative to the server's root; of artifacts the folder, within the run's", STRING),
     "experiment": ("Only runs of the experiment with this name or id", STRING),
     "filter": ("MLflow's filter, like `metrics.auc > 0.9`", STRING),
-    "order_by": ("MLflow's order, like `metrics.auc DESC`", STRING),
+    "order_by": ("MLflow's order, like `metrics.auc DESC`; several times for several fields", MANY),
+    "archived": ("true: only those that are archived, instead of the others", FLAG),
+    "count": ("true: say how many all pages have", FLAG),
+    "run": ("Id of a run; several times for several", MANY),
+    "key": ("Name of the metric", STRING),
+    "points": (
+        "How many points at most; no peak is lost",
+        {"type": "integer", "minimum": 10, "maximum": 20000, "default": 1000},
+    ),
+    "all": ("true: what is the same as well", FLAG),
+    "permanent": ("true: for good, with its artifacts", FLAG),
+    "download": ("true: the browser saves it, and does not show it", FLAG),
 }
-REQUIRED = {"path"}
+REQUIRED = {
+    "/notebooks/schema": {"path"},
+    "/runs/curves": {"run", "key"},
+    "/runs/compare": {"run"},
+    "/runs/diff": {"run"},
+}
 ERROR = {
     "title": "Error",
     "description": "What happened, why, and what to do next.",
@@ -135,7 +153,7 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
             "description": ERRORS[status],
             "content": {"application/json": {"schema": {"$ref": REF.format(model="Error")}}},
         }
-    parameters = [_query(name) for name in operation.query]
+    parameters = [_query(name, required=name in REQUIRED.get(route.path, ())) for name in operation.query]
     if operation.idempotent:
         parameters.append(
             {
@@ -167,9 +185,9 @@ def _success(operation: Operation) -> dict[str, Any]:
     return made
 
 
-def _query(name: str) -> dict[str, Any]:
+def _query(name: str, *, required: bool) -> dict[str, Any]:
     description, schema = QUERY[name]
-    return {"name": name, "in": "query", "required": name in REQUIRED, "description": description, "schema": schema}
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
 
 
 def _schema(name: str) -> dict[str, Any]:

@@ -44,6 +44,17 @@ class SweepHandler(Handler):
         self.reply(await self.call(self.platform.sweeps.get, id))
 
 
+class SweepStudyHandler(Handler):
+    """What the study of a sweep by Optuna knows."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self, id: str) -> None:
+        self.reply(await self.call(self.platform.sweeps.study, id))
+
+
 class SweepCancelHandler(Handler):
     """The wish that all of its jobs end."""
 
@@ -83,6 +94,11 @@ ROUTES = [
         },
     ),
     Route("/sweeps/{id}", SweepHandler, {"get": Operation("One sweep with its points", response="Sweep")}),
+    Route(
+        "/sweeps/{id}/study",
+        SweepStudyHandler,
+        {"get": Operation("Its trials, which parameters matter, and the best ones", response="SweepStudy")},
+    ),
     Route(
         "/sweeps/{id}/cancel",
         SweepCancelHandler,

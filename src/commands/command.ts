@@ -2,6 +2,7 @@
 
 import { Dialog, InputDialog, type MainAreaWidget, Notification, showDialog, type WidgetTracker } from '@jupyterlab/apputils';
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
@@ -30,6 +31,7 @@ export interface ICommandOptions {
   readonly parts: INotebookParts;
   readonly tracker: WidgetTracker<MainAreaWidget>;
   readonly notifications: JobNotifications;
+  readonly state: IStateDB | null;
 }
 
 /** The options, and how a command shows a view. */

@@ -5,6 +5,7 @@ import type { PageFormat } from '../api';
 import type { IPanelContext } from '../panels/context';
 import { asApiError } from '../resource';
 import { CommandIDs } from '../tokens';
+import { save } from '../widgets/save';
 
 export const FORMATS: ReadonlyArray<PageFormat> = ['notebook', 'html', 'pdf'];
 
@@ -40,14 +41,4 @@ export async function download(context: IPanelContext, id: string, format: PageF
       Notification.dismiss(busy);
     }
   }
-}
-
-function save(content: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(content);
-  link.download = name.replace(/[\\/:*?"<>|]/g, '_');
-  link.click();
-  window.setTimeout(() => {
-    URL.revokeObjectURL(link.href);
-  }, 10_000);
 }

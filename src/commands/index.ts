@@ -3,6 +3,7 @@
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { IDisposable } from '@lumino/disposable';
 import type { Widget } from '@lumino/widgets';
+import { RunsMemory } from '../panels/runs/state';
 import { type ICommandContext, type ICommandOptions, text, told } from './command';
 import { deploymentCommands } from './deployments';
 import { gpuCommands } from './gpus';
@@ -11,6 +12,7 @@ import { jobCommands } from './jobs';
 import { pipelineCommands } from './pipelines';
 import { platformCommands } from './platform';
 import { reservationCommands } from './reservations';
+import { runListCommands } from './run-list';
 import { runCommands } from './runs';
 import { scheduleCommands } from './schedules';
 import { sweepCommands } from './sweeps';
@@ -46,8 +48,9 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
     }
   };
   const whole: ICommandContext = { ...options, show, close, saved };
-  return [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands, gpuCommands, reservationCommands]
-    .flatMap(list => list(whole))
+  const memory = new RunsMemory(options.state);
+  const lists = [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands, gpuCommands, reservationCommands];
+  return [...lists.flatMap(list => list(whole)), ...runListCommands(whole, memory)]
     .map(command =>
       commands.addCommand(command.id, {
         label: args => text(args.label) ?? command.label,

@@ -1,12 +1,12 @@
 /** Commands of runs, experiments and drift. */
 
 import { DriftView } from '../panels/drift';
-import { RunView } from '../panels/run';
+import { RunView } from '../panels/run/view';
 import { CommandIDs } from '../tokens';
 import { driftIcon, platformIcon } from '../widgets/icons';
 import { choose, type ICommand, type ICommandContext, STRING, text } from './command';
 
-export function runCommands({ context, show }: ICommandContext): ICommand[] {
+export function runCommands({ context, show, parts }: ICommandContext): ICommand[] {
   const { model, trans } = context;
   return [
     {
@@ -24,7 +24,7 @@ export function runCommands({ context, show }: ICommandContext): ICommand[] {
         }
         if (id) {
           const run = id;
-          await show(`jp-mlplat-run-${run}`, () => new RunView(context, run));
+          await show(`jp-mlplat-run-${run}`, () => new RunView(context, run, parts));
         }
       }
     },

@@ -4,5 +4,7 @@ export { ended, failedCell, type IJobView, watchJob } from './job';
 export { type IJobList, JobList } from './job-list';
 export { type IJobMove, JobMoves } from './moves';
 export { listPipelines, watchPipeline, watchPipelines } from './pipeline';
+export { type IRunRows, RunList } from './run-list';
+export { watchCurves, watchRuns } from './runs';
 export { type IScheduleView, watchSchedule } from './schedule';
 export { watchSweep, watchSweeps } from './sweep';

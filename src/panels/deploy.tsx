@@ -12,7 +12,7 @@ import { Empty, ErrorBox } from '../widgets/feedback';
 import { Field } from '../widgets/parts';
 import { TransContext, useTrans } from '../widgets/trans';
 import type { IPanelContext } from './context';
-import { versionsOf } from './run';
+import { versionsOf } from './run/view';
 import { devicesOf, GPU_FIELDS, type IGPUValues, NO_GPUS, wrongMemory } from './run-as-job/gpu-values';
 import { Resources } from './run-as-job/resources';
 

@@ -15,7 +15,7 @@ import { FeaturesSection } from './features';
 import { Fold } from './fold';
 import { GPUsSection } from './gpus/section';
 import { JobsSection } from './jobs/section';
-import { RunsSection } from './runs';
+import { RunsSection } from './runs/section';
 import { Head } from './side-head';
 
 const STATE_KEY = 'jupyter-mlplat:panel';

@@ -77,3 +77,7 @@ export const sweepIcon = icon('sweep', `<rect x="2.6" y="2.6" width="4.4" height
 export const pipelineIcon = icon('pipeline', `<rect x="1.6" y="5.8" width="4.4" height="4.4" rx="1"/><rect x="10" y="2" width="4.4" height="4.4" rx="1"/><rect x="10" y="9.6" width="4.4" height="4.4" rx="1"/><path d="M6 8c2.4 0 1.6-3.8 4-3.8M6 8c2.4 0 1.6 3.8 4 3.8"/>`, LINE);
 export const bestIcon = icon('best', `<path d="m8 2.2 1.8 3.7 4 .6-2.9 2.8.7 4L8 11.4l-3.6 1.9.7-4-2.9-2.8 4-.6z" fill="currentColor"/>`, LINE);
 export const moreIcon = icon('more', `<path d="m4 6 4 4 4-4"/>`, LINE);
+export const archiveIcon = icon('archive', `<path d="M2.4 3h11.2v3H2.4zM3.4 6v6.6a.8.8 0 0 0 .8.8h7.6a.8.8 0 0 0 .8-.8V6M6.4 8.6h3.2"/>`, LINE);
+export const restoreIcon = icon('restore', `<path d="M3 8a5 5 0 1 0 1.5-3.6L3 5.8M3 2.5v3.3h3.3M8 5.6V8l1.8 1.2"/>`, LINE);
+export const tagIcon = icon('tag', `<path d="M8.6 2.4h4.2a.8.8 0 0 1 .8.8v4.2L8 13a.8.8 0 0 1-1.1 0L3 9.1A.8.8 0 0 1 3 8z"/><path d="M10.9 5.1h.1"/>`, LINE);
+export const pictureIcon = icon('picture', `<rect x="2.4" y="3" width="11.2" height="10" rx="1.2"/><path d="m2.8 11.4 3.2-3.2 2.4 2.2 2-1.8 2.8 2.6"/><circle cx="10.6" cy="6" r=".9"/>`, LINE);

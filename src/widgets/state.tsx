@@ -3,7 +3,7 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { CellState, DeploymentState, JobState, NoticeState, OccurrenceState, PipelineState, ScheduleState, SweepState } from '../types';
+import type { CellState, DeploymentState, JobState, NoticeState, OccurrenceState, PipelineState, PointState, ScheduleState, SweepState } from '../types';
 import { stateIcons } from './icons';
 import { useTrans } from './trans';
 
@@ -18,6 +18,7 @@ export type AnyState =
   | ScheduleState
   | OccurrenceState
   | SweepState
+  | PointState
   | PipelineState
   | NoticeState
   | RunStatus;
@@ -42,6 +43,7 @@ const LOOKS: Readonly<Record<AnyState, ILook>> = {
   lost: { icon: stateIcons.lost, tone: 'error', word: t => t.__('Lost') },
   cancelled: { icon: stateIcons.cancelled, tone: 'quiet', word: t => t.__('Cancelled') },
   skipped: { icon: stateIcons.cancelled, tone: 'quiet', word: t => t.__('Skipped') },
+  pruned: { icon: stateIcons.stopped, tone: 'quiet', word: t => t.__('Pruned') },
   partial: { icon: stateIcons.warning, tone: 'warn', word: t => t.__('Partly succeeded') },
   not_run: { icon: stateIcons.queued, tone: 'quiet', word: t => t.__('Not run') },
   ok: { icon: stateIcons.succeeded, tone: 'success', word: t => t.__('OK') },

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from jupyter_mlplat.errors import Conflict, Invalid, NotFound
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import Sweep, SweepSpec, wrong_fields
-from jupyter_mlplat.services.jobs import JobQueue, JobsService, RunningSweeps, SweepsService
+from jupyter_mlplat.services.jobs import JobQueue, JobsService, Pruning, RunningSweeps, SweepsService
 from jupyter_mlplat.store import Store, tables
 
 from .conftest import ManualClock
@@ -177,6 +177,251 @@ def test_optuna_goes_on_where_another_engine_stopped(
     assert (home.sweeps / made.id / "study.jsonl").exists()
 
 
+def trials_of(sweep: Sweep) -> list[Any]:
+    """As Optuna itself finds them."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    assert sweep.study is not None
+    storage = JournalStorage(JournalFileBackend(sweep.study))
+    return list(optuna.load_study(study_name="sweep", storage=storage).get_trials())
+
+
+def prune(store: Store, queue: JobQueue, key: str, step: int, **metrics: float) -> None:
+    """As the attempt of a hopeless trial ends."""
+    with store.write() as transaction:
+        number, attempt = map(int, key.split("-"))
+        own = tables.attempts
+        transaction.connection.execute(
+            update(own).where(own.c.job_id == number, own.c.number == attempt).values(run_id=f"run-{key}")
+        )
+    queue.end(key, {"state": "succeeded", "reason": "pruned", "message": f"pruned at step {step}", "pruned_at": step})
+    queue.close_run(key, metrics)
+
+
+@pytest.mark.parametrize("pruner", ["median", "halving", "hyperband"])
+def test_a_study_finds_trials_hopeless_over_engines_and_attempts(
+    sweeps: SweepsService, jobs: JobsService, queue: JobQueue, store: Store, home: Home, clock: ManualClock, train: str,
+    pruner: str,
+) -> None:  # fmt: skip
+    made = create(
+        sweeps, train, strategy="optuna", trials=12, metric="loss", direction="minimize", parallel=1, retries=1,
+        retry_delay=0.0, space={"lr": {"low": 0.0, "high": 1.0}}, pruner=pruner,
+    )  # fmt: skip
+    assert sweeps.prunes(int(made.id))
+    running, pruning = RunningSweeps(store, home, clock, jobs), Pruning(store)
+    before = "1-1"
+    for number in range(12):
+        running.advance()
+        assert not pruning.hopeless(before, [(9, 1.0)]), "it is over, or was not begun"
+        (claim,) = queue.claim(1)
+        if number == 3:  # its worker dies, and another attempt says the same again
+            assert not pruning.hopeless(claim.key, [(0, 0.5)])
+            queue.end(claim.key, {"state": "lost", "reason": "worker_lost"})
+            (claim,) = queue.claim(1)
+        if number == 7:  # the engine dies
+            running, pruning = RunningSweeps(store, home, clock, jobs), Pruning(store)
+        level = 1.0 if number < 6 else 100.0  # worse than all before
+        for step in range(8):
+            if pruning.hopeless(claim.key, [(step, level / (step + 1))]):
+                prune(store, queue, claim.key, step, loss=level / (step + 1))
+                break
+        else:
+            end(store, queue, claim.key, "succeeded", loss=level / 8)
+        before = claim.key
+    running.advance()
+    after = sweeps.get(made.id)
+    assert after.state == "succeeded"
+    assert after.best is not None
+    assert after.best.value == 0.125
+    found = trials_of(after)
+    states = [one.state.name for one in found]
+    assert [one.state.upper().replace("SUCCEEDED", "COMPLETE") for one in after.points] == states
+    assert [one.last_step for one in found if one.state.name == "PRUNED"] == [
+        one.pruned_at for one in after.points if one.pruned_at is not None
+    ]
+    assert states.count("COMPLETE") + states.count("PRUNED") == 12
+    assert "PRUNED" in states
+    assert after.counts == {
+        name: count
+        for name, count in {"succeeded": states.count("COMPLETE"), "pruned": states.count("PRUNED")}.items()
+        if count
+    }
+    job = jobs.get(after.points[-1].job_id)
+    if pruner == "median":
+        assert states[6:] == ["PRUNED"] * 6
+        assert (job.state, job.reason, job.pruned_at, job.message) == ("succeeded", "pruned", 0, "pruned at step 0")
+        with pytest.raises(Conflict, match="every point"):
+            sweeps.retry(made.id)
+    view = sweeps.study(made.id)
+    assert [one.state.upper() for one in view.trials] == states
+    assert view.front == [int(str(after.points.index(after.best)))]
+    assert all(
+        len(one.intermediate) == len(trial.intermediate_values) for one, trial in zip(view.trials, found, strict=True)
+    )
+
+
+def test_an_attempt_that_runs_again_is_judged_where_it_comes_further(
+    sweeps: SweepsService, running: RunningSweeps, queue: JobQueue, store: Store, train: str
+) -> None:
+    made = create(
+        sweeps, train, strategy="optuna", trials=8, metric="loss", direction="minimize", parallel=2, retries=1,
+        retry_delay=0.0, space={"lr": {"low": 0.0, "high": 1.0}},
+    )  # fmt: skip
+    pruning = Pruning(store)
+    running.advance()
+    first, *others = queue.claim(2)
+    assert not pruning.hopeless(first.key, [(0, 9.0), (1, 9.0)]), "there is nothing to compare it with"
+    for _ in range(6):
+        assert not pruning.hopeless(others[0].key, [(0, 1.0), (1, 1.0)])
+        end(store, queue, others[0].key, "succeeded", loss=1.0)
+        running.advance()
+        others = queue.claim(1)
+    queue.end(first.key, {"state": "lost", "reason": "worker_lost"})
+    (again,) = queue.claim(1)
+    assert again.row["id"] == first.row["id"]
+    assert not pruning.hopeless(again.key, [(0, 9.0)])
+    assert pruning.hopeless(again.key, [(1, 9.0)])
+    assert sweeps.get(made.id).state == "running"
+
+
+def test_attempts_of_other_jobs_prune_nothing(
+    sweeps: SweepsService, running: RunningSweeps, queue: JobQueue, store: Store, train: str
+) -> None:
+    create(sweeps, train, space={"lr": [0.1]}, metric="loss")
+    (claim,) = queue.claim(1)
+    pruning = Pruning(store)
+    assert not pruning.hopeless(claim.key, [(0, 1e9)])
+    assert not pruning.hopeless("999-1", [(0, 1.0)])
+
+
+def test_the_trials_of_a_cancelled_study_end(
+    sweeps: SweepsService, running: RunningSweeps, queue: JobQueue, store: Store, train: str
+) -> None:
+    made = create(sweeps, train, strategy="optuna", trials=5, metric="loss", parallel=2, space={"lr": [1.0, 2.0]})
+    running.advance()
+    (claim,) = queue.claim(1)
+    sweeps.cancel(made.id)
+    for one in queue.cancellations():
+        if one.row["state"] == "queued":
+            queue.cancel_queued(one)
+    running.advance()
+    assert sweeps.get(made.id).state == "running"
+    end(store, queue, claim.key, "cancelled")
+    running.advance()
+    after = sweeps.get(made.id)
+    assert after.state == "cancelled"
+    assert [one.state.name for one in trials_of(after)] == ["FAIL", "FAIL"]
+
+
+def test_a_trial_waits_for_its_value_but_not_for_ever(
+    sweeps: SweepsService, running: RunningSweeps, queue: JobQueue, store: Store, clock: ManualClock, train: str
+) -> None:
+    made = create(sweeps, train, strategy="optuna", trials=1, metric="loss", space={"lr": [1.0]})
+    running.advance()
+    (claim,) = queue.claim(1)
+    with store.write() as transaction:
+        transaction.connection.execute(update(tables.attempts).values(run_id="run"))
+    queue.end(claim.key, {"state": "succeeded", "reason": None})
+    running.advance()
+    assert sweeps.get(made.id).state == "running"
+    clock.move(minutes=6)
+    running.advance()
+    after = sweeps.get(made.id)
+    assert after.state == "succeeded"
+    assert [one.state.name for one in trials_of(after)] == ["FAIL"]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp", "nsgaii", "qmc"])
+def test_every_sampler_chooses_points_that_the_notebook_takes(
+    sweeps: SweepsService, running: RunningSweeps, queue: JobQueue, store: Store, train: str, sampler: str
+) -> None:
+    trials = 6 if sampler == "gp" else 12  # from the eleventh on a process is fitted, which takes a second
+    made = create(
+        sweeps, train, strategy="optuna", trials=trials, metric="loss", direction="minimize", sampler=sampler,
+        space={"lr": {"low": 0.001, "high": 1.0, "log": True}, "layers": {"low": 1, "high": 3}, "kind": ["a", "b"]},
+        constraints=["size <= 2"],
+    )  # fmt: skip
+    while running.advance():
+        for claim in queue.claim(2):
+            point = claim.row["point"]
+            end(store, queue, claim.key, "succeeded", loss=point["lr"], size=float(point["layers"]))
+    after = sweeps.get(made.id)
+    assert (after.state, after.sampler, len(after.points)) == ("succeeded", sampler, trials)
+    for one in after.points:
+        assert 0.001 <= float(str(one.point["lr"])) <= 1.0
+        assert one.point["layers"] in (1, 2, 3)
+        assert one.point["kind"] in ("a", "b")
+        assert one.feasible is (one.point["layers"] != 3)
+    assert after.best is not None
+    assert after.best.value == min(one.value for one in after.points if one.feasible and one.value is not None)
+    for point, trial in zip(after.points, trials_of(after), strict=True):
+        assert trial.constraints == {"size <= 2": float(str(point.point["layers"])) - 2}
+    view = sweeps.study(made.id)
+    assert view.importance is not None
+    assert set(view.importance) == {"lr", "layers", "kind"}
+    assert sum(view.importance.values()) == pytest.approx(1.0)
+    assert [one.params for one in view.trials] == [one.point for one in after.points]
+
+
+@pytest.mark.parametrize("strategy", ["optuna", "grid"])
+def test_several_objectives_have_a_front(
+    sweeps: SweepsService, running: RunningSweeps, queue: JobQueue, store: Store, jobs: JobsService, train: str,
+    strategy: str,
+) -> None:  # fmt: skip
+    objectives = [{"metric": "auc"}, {"metric": "size", "direction": "minimize"}]
+    made = create(
+        sweeps, train, strategy=strategy, trials=8 if strategy == "optuna" else None, objectives=objectives,
+        space={"layers": [1, 2, 3, 4], "lr": [0.5, 1.0]}, constraints=["size <= 3.5"],
+    )  # fmt: skip
+    assert (made.metric, made.direction, len(made.objectives)) == ("auc", "maximize", 2)
+    assert not sweeps.prunes(int(made.id))
+    while running.advance():
+        for claim in queue.claim(2):
+            point = claim.row["point"]
+            end(store, queue, claim.key, "succeeded", auc=point["layers"] * point["lr"], size=float(point["layers"]))
+    after = sweeps.get(made.id)
+    assert (after.state, after.best) == ("succeeded", None)
+    assert jobs.get(after.points[0].job_id).metric.keys() == {"auc", "size"}
+    for one in after.points:
+        auc, size = one.values
+        assert (auc, size) == (one.point["layers"] * one.point["lr"], one.point["layers"])  # type: ignore[operator]
+        assert one.feasible is (size is not None and size <= 3.5)
+        better = [
+            other for other in after.points
+            if other.feasible and other.values != one.values and other.values[0] >= auc and other.values[1] <= size  # type: ignore[operator]
+        ]  # fmt: skip
+        assert one.front is (bool(one.feasible) and not better)
+    front = [place for place, one in enumerate(after.points) if one.front]
+    assert front
+    if strategy == "optuna":
+        assert sweeps.study(made.id).front == front
+        assert [one.values for one in trials_of(after)] == [one.values for one in after.points]
+    else:
+        with pytest.raises(NotFound, match="has no study"):
+            sweeps.study(made.id)
+
+
+def test_optuna_chooses_from_the_limits_of_the_notebook(sweeps: SweepsService, tmp_path: Path) -> None:
+    source = (
+        "from typing import Annotated, Literal\nfrom pydantic import Field\n"
+        "lr: Annotated[float, Field(ge=1e-5, le=1.0)] = 0.1\n"
+        "layers: Annotated[int, Field(ge=1, le=8)] = 2\n"
+        "kind: Literal['a', 'b'] = 'a'\n"
+        "free: float = 1.0\nhalf: Annotated[float, Field(ge=0)] = 1.0"
+    )
+    made = new_notebook(cells=[new_code_cell(source, metadata={"tags": ["parameters"]})])
+    nbformat.write(made, tmp_path / "typed.ipynb")
+    path = str(tmp_path / "typed.ipynb")
+    found = create(sweeps, path, strategy="optuna", trials=3, metric="loss", parameters={"layers": 4})
+    assert {name: one if isinstance(one, list) else one.model_dump() for name, one in found.space.items()} == {
+        "lr": {"low": 1e-5, "high": 1.0, "log": True}, "kind": ["a", "b"],
+    }  # fmt: skip
+    with pytest.raises(Invalid, match="nothing to sweep over"):
+        create(sweeps, path, strategy="random", trials=3)
+
+
 def test_a_study_that_cannot_be_read_ends_the_sweep_with_the_reason(
     sweeps: SweepsService, running: RunningSweeps, home: Home, train: str
 ) -> None:
@@ -204,6 +449,25 @@ def test_a_study_that_cannot_be_read_ends_the_sweep_with_the_reason(
         ({"space": {"lr": [1]}, "strategy": "optuna", "trials": 3}, "metric"),
         ({"space": {"kind": {"low": 0, "high": 1}}, "strategy": "random", "trials": 3}, "space.kind"),
         ({"space": {"layers": {"low": 1.2, "high": 1.8}}, "strategy": "random", "trials": 3}, "space.layers"),
+        ({"space": {}}, "space"),
+        ({"strategy": "optuna", "trials": 3, "metric": "loss"}, "space"),
+        ({"space": {"lr": [1]}, "sampler": "gp"}, "sampler"),
+        ({"space": {"lr": [1]}, "pruner": "median"}, "pruner"),
+        ({"space": {"lr": [1]}, "constraints": ["latency = 2"]}, "constraints"),
+        ({"space": {"lr": [1]}, "constraints": ["latency <= 1e"]}, "constraints"),
+        ({"space": {"lr": [1]}, "metric": "a", "objectives": [{"metric": "b"}]}, "objectives"),
+        ({"space": {"lr": [1]}, "objectives": [{"metric": "b"}, {"metric": "b"}]}, "objectives"),
+        (
+            {
+                "space": {"lr": [1]},
+                "strategy": "optuna",
+                "trials": 3,
+                "pruner": "median",
+                "objectives": [{"metric": "a"}, {"metric": "b"}],
+            },
+            "pruner",
+        ),
+        ({"space": {"lr": [1]}, "strategy": "optuna", "trials": 3, "metric": "a", "sampler": "cmaes"}, "sampler"),
     ],
 )
 def test_what_cannot_be_swept_is_refused_and_nothing_is_written(
@@ -218,7 +482,7 @@ def test_what_cannot_be_swept_is_refused_and_nothing_is_written(
 
 
 def test_unknown_ids(sweeps: SweepsService) -> None:
-    for call in (sweeps.get, sweeps.cancel, sweeps.retry):
+    for call in (sweeps.get, sweeps.cancel, sweeps.retry, sweeps.study):
         for unknown in ("0", "x", "9" * 30, ""):
             with pytest.raises(NotFound):
                 call(unknown)

@@ -79,10 +79,6 @@ def test_every_noun_has_help(noun: str, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["runs", "compare", "a", "b"], "runs compare"),
-        (["runs", "diff", "a", "b"], "runs diff"),
-        (["models", "alias", "m"], "models alias"),
-        (["models", "promote", "m"], "models promote"),
         (["deployments", "update", "d"], "deployments update"),
         (["deployments", "traffic", "d"], "deployments traffic"),
         (["deployments", "promote", "d"], "deployments promote"),

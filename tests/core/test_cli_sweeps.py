@@ -54,6 +54,12 @@ def test_a_sweep_runs_and_names_the_best_point(
         (["--range", "x=9:1", "--random", "3"], "space.x"),
         (["-p", "x=[1]", "--optuna", "3"], "metric"),
         (["-p", "x=[1]", "--parallel", "0"], "parallel"),
+        (["--optuna", "3", "--metric", "score"], "space"),
+        (["-p", "x=[1]", "--pruner", "median"], "pruner"),
+        (["-p", "x=[1]", "--metric", "a", "--direction", "minimize", "--direction", "maximize"], "direction"),
+        (["-p", "x=[1]", "--optuna", "3", "--metric", "a", "--metric", "b", "--pruner", "median"], "pruner"),
+        (["-p", "x=[1]", "--constraint", "small"], "constraints"),
+        (["-p", "x=[1]", "--optuna", "3", "--metric", "a", "--sampler", "cmaes"], "sampler"),
     ],
 )
 def test_what_cannot_be_swept(
@@ -68,3 +74,25 @@ def test_what_cannot_be_swept(
     status, said = cli(capsys, "sweeps", "run", notebook, *words)
     assert status == 2
     assert any(name.startswith(field) for name in said["fields"]), said
+
+
+def test_what_a_study_is_asked_for(
+    platform: Platform, notebook: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Platform, "wake_engine", lambda platform: None)
+    words = ["--range", "x=1:9", "--optuna", "5", "--constraint", "size <= 2"]
+    both = ["--metric", "a", "--metric", "b", "--direction", "minimize", "--direction", "maximize"]
+    status, sweep = cli(capsys, "sweeps", "run", notebook, *words, *both, "--sampler", "nsgaii")
+    assert (status, sweep["sampler"], sweep["pruner"], sweep["constraints"]) == (0, "nsgaii", "none", ["size <= 2"])
+    assert sweep["objectives"] == [
+        {"metric": "a", "direction": "minimize"}, {"metric": "b", "direction": "maximize"},
+    ]  # fmt: skip
+    status, sweep = cli(capsys, "sweeps", "run", notebook, *words, *both[:4], "--direction", "minimize")
+    assert {one["direction"] for one in sweep["objectives"]} == {"minimize"}
+    status, sweep = cli(capsys, "sweeps", "run", notebook, *words, "--metric", "a", "--pruner", "halving")
+    assert (sweep["metric"], sweep["direction"], sweep["pruner"]) == ("a", "maximize", "halving")
+    assert main(["sweeps", "show", sweep["id"]]) == 0
+    shown = capsys.readouterr().out
+    assert "optuna, sampler tpe, pruner halving" in shown
+    assert "size <= 2" in shown
+    assert f"JournalFileBackend({sweep['study']!r})" in shown

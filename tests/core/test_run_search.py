@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jupyter_mlplat.errors import Invalid
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import Run
-from jupyter_mlplat.services.runs import RunsService
+from jupyter_mlplat.services.runs import RunsService, finding
 from jupyter_mlplat.services.runs import index as copies
 from jupyter_mlplat.services.runs.filter import All, AnyOf, Comparison, Field, Not, Term, parse_filter, parse_order
 from jupyter_mlplat.store import Store
@@ -287,7 +287,7 @@ def test_both_ways_to_look_find_the_same(
 ) -> None:
     filters = ["metrics.a > 0.4", "NOT params.a = 'forest' AND metrics.`b c` < 1", "tags.a = '50' OR tags.a IS NULL"]
     before = [[run.id for run in every(module_runs, filter=one)] for one in filters]
-    monkeypatch.setattr(copies, "FEW", few)
+    monkeypatch.setattr(finding, "FEW", few)
     assert [[run.id for run in every(module_runs, filter=one)] for one in filters] == before
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,16 @@ def warm(tmp_path_factory: pytest.TempPathFactory, mlflow_database: Path) -> Ite
     A kernel waits for each attempt but the first one; the others start theirs, as in most tests.
     """
     folder = tmp_path_factory.mktemp("faults")
+    with warm_platform(folder, mlflow_database, '{"warm_kernels": 1, "warm_imports": ["json"]}') as made:
+        yield made
+
+
+@contextmanager
+def warm_platform(folder: Path, mlflow_database: Path, settings: str) -> Iterator[Platform]:
+    """A platform with its engine, of these settings."""
     home = Home(folder / "mlplat").ensure()
     copy_mlflow(mlflow_database, home)
-    (folder / "jupyter_mlplat_config.json").write_text('{"Platform": {"warm_kernels": 1, "warm_imports": ["json"]}}')
+    (folder / "jupyter_mlplat_config.json").write_text(f'{{"Platform": {settings}}}')
     before = os.environ["JUPYTER_CONFIG_PATH"]
     os.environ["JUPYTER_CONFIG_PATH"] = str(folder)
     made = Platform(home_dir=str(home.root))

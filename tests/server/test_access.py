@@ -30,7 +30,7 @@ def registered(app: Any) -> Iterator[tuple[str, type[Handler]]]:
             target = getattr(one, "target", None)
             if isinstance(target, type) and issubclass(target, Handler):
                 pattern = one.matcher.regex.pattern.removesuffix("$")
-                path = re.sub(r"\(\?P<\w+>\[\^/\]\+\)", "1", pattern).replace("(?:/.*)?", "/no/such")
+                path = re.sub(r"\(\?P<\w+>(\[\^/\]|\.)\+\)", "1", pattern).replace("(?:/.*)?", "/no/such")
                 yield re.sub(r"\\(.)", r"\1", path), target
 
 

@@ -57,3 +57,23 @@ async def test_models_are_listed_and_shown(ask: Ask, written: dict[str, str]) ->
     assert (await ask("GET", "models", "odd name")).json["versions"] == []
     (await ask("GET", "models", "none")).error(404)
     (await ask("GET", "runs", "0" * 32)).error(404)
+
+
+async def test_an_alias_is_set_and_deleted(ask: Ask, written: dict[str, str]) -> None:
+    platform = Platform()
+    platform.runs.client().create_model_version("odd name", "mlflow-artifacts:/nowhere")
+    platform.close()
+    at = ("models", "odd name", "aliases", "champion")
+    answer = await ask("PUT", *at, body={"version": "1", "why": "the first"})
+    assert answer.status == 200, answer.body
+    assert answer.json["aliases"] == {"champion": "1"}
+    (change,) = answer.json["history"]
+    assert (change["before"], change["version"], change["why"]) == (None, "1", "the first")
+    for body, field in (({"version": 1}, "version"), ({"version": "x"}, "version"), ({}, "version")):
+        refused = await ask("PUT", *at, body=body)
+        assert refused.status == 422, refused.body
+        assert field in refused.json["fields"]
+    assert (await ask("PUT", *at, body={"version": "2"})).status == 404
+    assert (await ask("PUT", "models", "odd name", "aliases", "latest", body={"version": "1"})).status == 422
+    assert (await ask("DELETE", *at)).json["aliases"] == {}
+    assert (await ask("DELETE", *at)).status == 404

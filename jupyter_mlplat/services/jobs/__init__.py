@@ -6,7 +6,7 @@ from .queue import JobQueue
 from .retention import Retention
 from .schedules import DueSchedules, SchedulesService
 from .service import JobsService
-from .sweeps import RunningSweeps, SweepsService
+from .sweeps import Pruning, RunningSweeps, SweepsService
 
 __all__ = [
     "Changes",
@@ -14,6 +14,7 @@ __all__ = [
     "JobQueue",
     "JobsService",
     "PipelinesService",
+    "Pruning",
     "Retention",
     "RunningPipelines",
     "RunningSweeps",

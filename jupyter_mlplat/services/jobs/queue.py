@@ -164,13 +164,19 @@ class JobQueue:
             return self._update(transaction, claim.row["id"], claim.number, run_id=run_id)
 
     def close_run(self, key: str, metrics: dict[str, float]) -> None:
-        """The MLflow run of an attempt is closed; keep the metric that the notebook marks as its own."""
+        """The MLflow run of an attempt is closed; keep the metric that the notebook marks as its own.
+
+        Of a point of a sweep all that the sweep goes by are kept.
+        """
         number, attempt = parse_key(key)
         table = tables.jobs
         with self._store.write() as transaction:
             self._write_attempt(transaction, number, attempt, run_closed=True)
-            name = transaction.connection.execute(select(table.c.metric_name).where(table.c.id == number)).scalar()
-            metric = {name: metrics[name]} if name in metrics else {}
+            sweep = tables.sweeps
+            query = select(table.c.metric_name, sweep.c.study).outerjoin(sweep, sweep.c.id == table.c.sweep_id)
+            row = transaction.connection.execute(query.where(table.c.id == number)).first()
+            names = [row.metric_name, *((row.study or {}).get("metrics", ()))] if row is not None else []
+            metric = {name: metrics[name] for name in names if name in metrics}
             if self._update(transaction, number, attempt, metric=metric):
                 transaction.emit("jobs", str(number))
 
@@ -238,6 +244,7 @@ class JobQueue:
                 values |= {"started_at": None, "cancel_requested": False, "cancel_reason": None}
             else:
                 values = {"started_at": started_at, "ended_at": ended_at, "results": record.get("results") or {}}
+                values["pruned_at"] = record.get("pruned_at")
             self._move(
                 transaction,
                 number,

@@ -1,6 +1,7 @@
 """Runs, experiments and registered models: MLflow is the truth, this reads it and links it with jobs."""
 
+from .edits import revision
 from .notebook import UNKNOWN_EXPERIMENT, experiment_of
 from .service import RunsService
 
-__all__ = ["UNKNOWN_EXPERIMENT", "RunsService", "experiment_of"]
+__all__ = ["UNKNOWN_EXPERIMENT", "RunsService", "experiment_of", "revision"]

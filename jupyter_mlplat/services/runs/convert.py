@@ -44,6 +44,7 @@ def run_fields(run: MLflowRun, experiment: str) -> dict[str, Any]:
         "metrics": {str(key): finite(value) for key, value in data.metrics.items()},
         "tags": tags,
         "job_id": tags.get(JOB_TAG),
+        "archived": info.lifecycle_stage == "deleted",
     }
 
 

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from ...errors import NotFound, Unavailable
 from ...mlflow_tables import MLflowTables, rows_of
-from ...models import Experiment, Page, Run, RunDetail
+from ...models import Experiment, Page, Run, RunDetail, RunPage
 from . import convert
 from .cursors import read_cursor, write_cursor
 from .filter import parse_filter, parse_order
@@ -39,8 +39,10 @@ class TableReader:
         order_by: Sequence[str],
         limit: int,
         after: str | None,
+        archived: bool,
+        count: bool,
         version: str | None,
-    ) -> Page[Run]:
+    ) -> RunPage:
         """See `RunsService.list`; `version` is its token. Raises `Invalid`, `NotFound`, `Unavailable`."""
         term, order = parse_filter(filter), parse_order(order_by)
         with usable(), tables.connection() as connection:
@@ -49,27 +51,21 @@ class TableReader:
             if experiment is not None:
                 wanted = [_experiment(names, experiment)]
             found = self._index.search(
-                experiments=wanted, term=term, order=order, limit=limit, after=after, version=version
-            )
+                experiments=wanted, term=term, order=order, limit=limit, after=after, archived=archived, count=count,
+                version=version,
+            )  # fmt: skip
             # All of it as of one moment, which is not before the one at which they were found.
             connection.execute("BEGIN")
-            return Page[Run](items=list(_runs(connection, names, found.ids)), next=found.next)
+            stage = "deleted" if archived else "active"
+            items = list(_runs(connection, names, found.ids, stage=f" AND lifecycle_stage = '{stage}'"))
+            return RunPage(items=items, next=found.next, total=found.total)
 
-    def get(self, tables: MLflowTables, id: str) -> RunDetail | None:
-        """See `RunsService.get`; None where there is no such run, and no `artifacts` where they are in no folder."""
+    def details(self, tables: MLflowTables, ids: Sequence[str]) -> list[RunDetail]:
+        """See `RunsService.details`; without those that are not there, nor artifacts that are in no folder."""
         with usable(), tables.connection() as connection:
             connection.execute("BEGIN")
             names = dict(connection.execute("SELECT experiment_id, name FROM experiments"))
-            run = next(_runs(connection, names, [id], stage=""), None)
-            if run is None:
-                return None
-            (location,) = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (id,)).fetchone()
-            return RunDetail(
-                **run.model_dump(),
-                datasets=list(_datasets(connection, id)),
-                artifacts=_names_in(location),
-                models=list(_models(connection, id)),
-            )
+            return [_detail(connection, run) for run in _runs(connection, names, ids)]
 
     def experiments(self, tables: MLflowTables, *, limit: int, after: str | None) -> Page[Experiment]:
         """See `RunsService.experiments`."""
@@ -92,6 +88,16 @@ def folder_of(location: str) -> Path | None:
     if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
         return None
     return Path(unquote(parts.path) if parts.scheme else location)
+
+
+def _detail(connection: sqlite3.Connection, run: Run) -> RunDetail:
+    (location,) = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (run.id,)).fetchone()
+    return RunDetail(
+        **run.model_dump(),
+        datasets=list(_datasets(connection, run.id)),
+        artifacts=_names_in(location),
+        models=list(_models(connection, run.id)),
+    )
 
 
 def _names_in(location: str) -> list[str]:
@@ -148,10 +154,10 @@ def _runs(
     connection: sqlite3.Connection,
     names: dict[int, str],
     ids: Sequence[str],
-    stage: str = " AND lifecycle_stage = 'active'",
+    stage: str = "",
 ) -> Iterator[Run]:
-    """These runs, in this order, as MLflow has them now; without those that were deleted since they were found."""
-    columns = "run_uuid, name, user_id, status, start_time, end_time, experiment_id"
+    """These runs, in this order, as MLflow has them now; without those that are gone or not of this `stage`."""
+    columns = "run_uuid, name, user_id, status, start_time, end_time, experiment_id, lifecycle_stage"
     query = f"SELECT {columns} FROM runs WHERE run_uuid IN ids{stage}"
     rows = {row[0]: row for row in rows_of(connection, query, ids)}
     texts: dict[str, dict[str, dict[str, str]]] = {}
@@ -167,7 +173,7 @@ def _runs(
     for id in ids:
         if id not in rows:
             continue
-        _, name, user, status, started, ended, experiment = rows[id]
+        _, name, user, status, started, ended, experiment, lifecycle = rows[id]
         tags = {key: value or "" for key, value in texts.get(id, {}).get("tags", {}).items()}
         yield Run(
             id=id,
@@ -182,6 +188,7 @@ def _runs(
             metrics={key: convert.finite(value) for key, value in metrics.get(id, {}).items()},
             tags=tags,
             job_id=tags.get(convert.JOB_TAG),
+            archived=lifecycle == "deleted",
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...errors import Invalid, NotFound
 from ...models import ModelVersion, Page, RegisteredModel
 from . import convert, table_registry
+from .aliases import TAG, history_of
 from .search import check_limit, mlflow_exception, quoted, search_errors
 from .tracking import Tracking, translated
 
@@ -52,7 +53,8 @@ class Registry:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
                 raise self._no_model(name) from error
-            return convert.to_model(found, self._versions(name))
+            model = convert.to_model(found, self._versions(name))
+            return model.model_copy(update={"history": history_of(found.tags.get(TAG))})
 
     def resolve(self, uri: str) -> ModelVersion:
         """See `RunsService.resolve_model`."""

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
 
-from ...errors import NotFound
+from ...errors import MLPlatError, NotFound
 from ...home import Home
-from ...models import Experiment, ModelVersion, Page, RegisteredModel, Run, RunDetail
+from ...models import Experiment, ModelVersion, Page, RegisteredModel, RunDetail, RunPage
 from . import convert
+from .aliases import Aliases
+from .artifacts import Artifacts
+from .compare import Comparing
+from .curves import Curves
+from .edits import RunEdits
+from .ids import no_run, run_id
 from .index import RunIndex
 from .jobs import JobRuns
 from .notebook import experiment_of
@@ -44,7 +48,13 @@ class RunsService:
         self._store = store
         self._registry = Registry(self._tracking)
         self._jobs = JobRuns(self._tracking, home, store)
-        self._reader = TableReader(RunIndex(home.index, self._tracking.path or home.mlflow_database))
+        index = RunIndex(home.index, self._tracking.path or home.mlflow_database)
+        self._reader = TableReader(index)
+        self.curves = Curves(self._tracking)
+        self.artifacts = Artifacts(self._tracking)
+        self.aliases = Aliases(self._tracking, store, self.model)
+        self.edits = RunEdits(self._tracking, store, index, self.get)
+        self.comparing = Comparing(self.details, self.artifacts)
 
     @property
     def tracking_uri(self) -> str:
@@ -80,13 +90,15 @@ class RunsService:
         order_by: str | Sequence[str] | None = None,
         limit: int = 50,
         after: str | None = None,
-    ) -> Page[Run]:
-        """A page of runs, newest first unless `order_by` says otherwise.
+        archived: bool = False,
+        count: bool = False,
+    ) -> RunPage:
+        """A page of runs, newest first unless `order_by` says otherwise; with `archived` of those that are archived.
 
         `experiment` is a name or an id, all of them by default; `filter` and `order_by` are MLflow's
         (https://mlflow.org/docs/latest/search-runs), with what `filter` adds to them where MLflow's tables are in a
-        file that we know. Raises `Invalid` for a filter, an order or a cursor that cannot be read, and `NotFound` for
-        an unknown experiment.
+        file that we know. With `count` the page says how many runs all pages have, where such a file can tell. Raises
+        `Invalid` for a filter, an order or a cursor that cannot be read, and `NotFound` for an unknown experiment.
         """
         check_limit(limit)
         order = [order_by] if isinstance(order_by, str) else [*(order_by or [])]
@@ -95,34 +107,46 @@ class RunsService:
             self._tracking.deliver_left()
             return self._reader.page(
                 tables, experiment=experiment, filter=filter, order_by=order, limit=limit, after=after,
-                version=self.version_token(),
+                archived=archived, count=count, version=self.version_token(),
             )  # fmt: skip
         client = self.client()
         experiments = [self._experiment(experiment)] if experiment else self._all_experiments()
         names = {str(one.experiment_id): one.name for one in experiments}
         with search_errors(filter, order, after), translated("MLflow's runs"):
             found = client.search_runs(
-                [*names], filter or "", max_results=limit, order_by=order or None, page_token=after or None
-            )
-        return Page[Run](
+                [*names], filter or "", run_view_type=2 if archived else 1, max_results=limit, order_by=order or None,
+                page_token=after or None,
+            )  # fmt: skip
+        return RunPage(
             items=[convert.to_run(run, names.get(str(run.info.experiment_id), "")) for run in found],
             next=found.token or None,
         )
 
     def get(self, id: str) -> RunDetail:
         """A run with its input data sets, first level of artifacts and models. Raises `NotFound`."""
+        return self.details([id])[0]
+
+    def details(self, ids: Sequence[str]) -> Sequence[RunDetail]:
+        """Several runs as `get` has them, archived ones too, in this order. Raises `NotFound`."""
         tables = self._tracking.tables()
-        if tables is not None:
-            self._tracking.deliver_left()
-            found = self._reader.get(tables, id)
-            if found is None:
-                raise _no_run(id)
-            return found
+        if tables is None:
+            return [self._get(id) for id in ids]
+        self._tracking.deliver_left()
+        known = {run.id: run for run in self._reader.details(tables, [run_id(id) for id in ids])}
+        for id in ids:
+            if id not in known:
+                raise no_run(id)
+        return [known[id] for id in ids]
+
+    def _get(self, id: str) -> RunDetail:
         client = self.client()
         run = self._run(id)
         with translated(f"run {id}"):
             name = client.get_experiment(run.info.experiment_id).name
-            artifacts = [item.path for item in islice(client.list_artifacts(id), MAX_ARTIFACTS)]
+        try:
+            artifacts = sorted(one.path for one in self.artifacts.entries(id).items)[:MAX_ARTIFACTS]
+        except MLPlatError:
+            artifacts = []  # the run can be shown while the place of its files does not answer
         inputs = run.inputs.dataset_inputs if run.inputs else []
         return RunDetail(
             **convert.run_fields(run, name),
@@ -208,9 +232,7 @@ class RunsService:
         provenance: Sequence[Path] = (),
     ) -> dict[str, float]:
         """End the run of an attempt and return its last metrics; see `JobRuns.finish`."""
-        return self._jobs.finish(
-            run_id, status=status, notebook=notebook, parameters=parameters, provenance=provenance
-        )
+        return self._jobs.finish(run_id, status=status, notebook=notebook, parameters=parameters, provenance=provenance)
 
     def job_metrics(self, run_id: str) -> dict[str, float]:
         """The last metrics of an attempt of a job by its run; see `JobRuns.metrics`. Raises `NotFound`."""
@@ -220,15 +242,13 @@ class RunsService:
 
     def _run(self, id: str) -> MLflowRun:
         client = self.client()
-        if not re.fullmatch(r"[A-Za-z0-9_-]{1,256}", id):
-            raise _no_run(id)
         with translated(f"run {id}"):
             try:
-                return client.get_run(id)
+                return client.get_run(run_id(id))
             except mlflow_exception() as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
-                raise _no_run(id) from error
+                raise no_run(id) from error
 
     def _experiment(self, name_or_id: str) -> MLflowExperiment:
         client = self.client()
@@ -277,7 +297,3 @@ class RunsService:
                 {"id": model.model_id, "name": model.name, "uri": f"models:/{model.model_id}", "registered": mine}
             )
         return models
-
-
-def _no_run(id: str) -> NotFound:
-    return NotFound(f"no run has the id {id[:100]!r}", hint="list them: jupyter mlplat runs list")

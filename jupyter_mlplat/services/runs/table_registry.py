@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ...mlflow_tables import MLflowTables, rows_of
 from ...models import ModelVersion, Page, RegisteredModel
+from .aliases import history_in, history_of
 from .convert import time_of
 from .cursors import read_cursor, write_cursor
 from .reading import usable
@@ -37,7 +38,9 @@ def get(tables: MLflowTables, name: str) -> RegisteredModel | None:
     with usable(), tables.connection() as connection:
         connection.execute("BEGIN")
         found = _models(connection, connection.execute(f"{_COLUMNS} AND name = ?", (name,)).fetchall())
-    return found[0] if found else None
+        if not found:
+            return None
+        return found[0].model_copy(update={"history": history_of(history_in(connection, name))})
 
 
 def _models(

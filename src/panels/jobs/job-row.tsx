@@ -11,7 +11,7 @@ import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
 import { Waiting } from '../queue';
 import { CellProgress } from './section';
-import type { ISelection } from './selection';
+import type { ISelection } from '../../widgets/selection';
 import { jobHeadline, leavingWord, shortId } from './words';
 
 /** Pixels of a row. */
@@ -37,6 +37,7 @@ export function JobRow({ job, place, chosen, active, left, selection }: IRowProp
   return (
     <tr
       data-job={job.id}
+      data-row={job.id}
       data-state={job.state}
       data-left={left || undefined}
       tabIndex={tab}

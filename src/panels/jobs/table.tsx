@@ -6,13 +6,17 @@ import { CommandIDs } from '../../tokens';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
 import { JobRow, ROW } from './job-row';
-import type { ISelection } from './selection';
-
-/** Rows above and below what is seen that are drawn as well. */
-const AROUND = 8;
+import { Space, useReveal, useStillRows, useWindow } from '../../widgets/rows';
+import type { ISelection } from '../../widgets/selection';
 
 /** Rows before the end at which the next page is read. */
 const AHEAD = 60;
+
+/** Pixels of the head of the table. */
+const HEAD = 28;
+
+/** Columns of the table. */
+const COLUMNS = 9;
 
 interface ITableProps {
   readonly list: JobList;
@@ -25,9 +29,9 @@ export function JobTable({ list, shown, selection }: ITableProps): JSX.Element {
   const { commands } = usePanel();
   const box = React.useRef<HTMLDivElement>(null);
   const { rows } = shown;
-  const { first, last, page } = useWindow(box, rows.length);
-  const wanted = React.useRef<string | null>(null);
-  useStillRows(box, shown);
+  const { first, last, page } = useWindow(box, rows.length, ROW, HEAD);
+  useStillRows(box, rows, ROW);
+  const reveal = useReveal(box, rows, ROW, HEAD);
 
   React.useEffect(() => {
     list.see(first, last);
@@ -43,27 +47,6 @@ export function JobTable({ list, shown, selection }: ITableProps): JSX.Element {
     [list]
   );
 
-  // The row that keys moved to takes the focus once it is drawn.
-  React.useEffect(() => {
-    const id = wanted.current;
-    const row = id === null ? null : box.current?.querySelector<HTMLElement>(`tr[data-job="${id}"]`);
-    if (row) {
-      wanted.current = null;
-      row.focus({ preventScroll: true });
-    }
-  });
-
-  const reveal = (id: string): void => {
-    const scroller = box.current;
-    const at = rows.findIndex(job => job.id === id);
-    if (scroller && at >= 0) {
-      const room = scroller.clientHeight - HEAD;
-      scroller.scrollTop = Math.max(Math.min(scroller.scrollTop, at * ROW), (at + 1) * ROW - room);
-      wanted.current = id;
-      // The row that has the focus may go before the other one is drawn: keys that come meanwhile would be lost.
-      scroller.focus({ preventScroll: true });
-    }
-  };
   const hold = (event: React.SyntheticEvent<HTMLElement>, held: boolean): void => {
     const { currentTarget } = event;
     const inside = currentTarget.matches(':hover') || currentTarget.contains(document.activeElement);
@@ -117,7 +100,7 @@ export function JobTable({ list, shown, selection }: ITableProps): JSX.Element {
             list.held = event.currentTarget.contains(event.relatedTarget) || event.currentTarget.matches(':hover');
           }}
         >
-          <Space rows={first} />
+          <Space height={first * ROW} columns={COLUMNS} />
           {rows.slice(first, last + 1).map((job, index) => (
             <JobRow
               key={job.id}
@@ -129,66 +112,11 @@ export function JobTable({ list, shown, selection }: ITableProps): JSX.Element {
               selection={selection}
             />
           ))}
-          <Space rows={after} />
+          <Space height={after * ROW} columns={COLUMNS} />
         </tbody>
       </table>
     </div>
   );
-}
-
-/** Pixels of the head of the table. */
-const HEAD = 28;
-
-/** Which rows are seen, with some around them, and how many fit. */
-function useWindow(
-  box: React.RefObject<HTMLElement>,
-  count: number
-): { readonly first: number; readonly last: number; readonly page: number } {
-  const [place, setPlace] = React.useState({ top: 0, height: 600 });
-  React.useLayoutEffect(() => {
-    const scroller = box.current;
-    if (scroller === null) {
-      return;
-    }
-    const look = (): void => {
-      setPlace(last =>
-        last.top === scroller.scrollTop && last.height === scroller.clientHeight
-          ? last
-          : { top: scroller.scrollTop, height: scroller.clientHeight }
-      );
-    };
-    const sizes = new ResizeObserver(look);
-    sizes.observe(scroller);
-    scroller.addEventListener('scroll', look, { passive: true });
-    look();
-    return () => {
-      sizes.disconnect();
-      scroller.removeEventListener('scroll', look);
-    };
-  }, [box]);
-  const page = Math.max(1, Math.floor((place.height - HEAD) / ROW) - 1);
-  const first = Math.max(0, Math.min(count - 1, Math.floor(place.top / ROW) - AROUND));
-  return { first, last: Math.min(count - 1, Math.floor(place.top / ROW) + page + 2 + AROUND), page };
-}
-
-/** When rows come or go above what is read, what is read stays where it is. */
-function useStillRows(box: React.RefObject<HTMLElement>, shown: IJobList): void {
-  const before = React.useRef<{ readonly id: string; readonly at: number } | null>(null);
-  React.useLayoutEffect(() => {
-    const scroller = box.current;
-    const last = before.current;
-    if (scroller && last && scroller.scrollTop > 0 && shown.rows.at(last.at)?.id !== last.id) {
-      const at = shown.rows.findIndex(job => job.id === last.id);
-      if (at >= 0) {
-        scroller.scrollTop += (at - last.at) * ROW;
-      }
-    }
-  }, [box, shown.rows]);
-  React.useEffect(() => {
-    const at = Math.ceil((box.current?.scrollTop ?? 0) / ROW);
-    const id = shown.rows.at(at)?.id;
-    before.current = id === undefined ? null : { id, at };
-  });
 }
 
 function Head({ rows, selection }: Pick<ITableProps, 'selection'> & Pick<IJobList, 'rows'>): JSX.Element {
@@ -237,13 +165,4 @@ function Head({ rows, selection }: Pick<ITableProps, 'selection'> & Pick<IJobLis
       </tr>
     </thead>
   );
-}
-
-/** The room of rows that are not drawn. */
-function Space({ rows }: { readonly rows: number }): JSX.Element | null {
-  return rows > 0 ? (
-    <tr aria-hidden className="jp-mlplat-space" style={{ height: rows * ROW }}>
-      <td colSpan={9} />
-    </tr>
-  ) : null;
 }

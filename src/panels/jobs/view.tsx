@@ -10,7 +10,7 @@ import { Tabs, TextButton } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
 import { filterOf, Filters, type IFilters, narrowed, NO_FILTERS } from './filters';
-import { useSelection } from './selection';
+import { useSelection } from '../../widgets/selection';
 import { PipelineList } from './pipelines';
 import { SweepList } from './sweeps';
 import { JobTable } from './table';

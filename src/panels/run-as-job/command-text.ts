@@ -94,7 +94,7 @@ function eventText(event: NoticeEvent, after: number | null): string {
 }
 
 function spaceOptions(spec: SweepSpec): string[] {
-  const space = Object.entries(spec.space).map(([name, values]) =>
+  const space = Object.entries(spec.space ?? {}).map(([name, values]) =>
     'low' in values
       ? `--range ${shell(`${name}=${values.low}:${values.high}${values.log ? ':log' : ''}`)}`
       : `-p ${shell(`${name}=${JSON.stringify(values)}`)}`

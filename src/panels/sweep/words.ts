@@ -8,7 +8,7 @@ import { number, short } from '../../widgets/format';
 /** So many points have ended, whatever their state. */
 export function endedPoints(sweep: Sweep): number {
   return Object.entries(sweep.counts).reduce(
-    (sum, [state, count]) => sum + (ENDED_JOB_STATES.has(state as JobState) ? count : 0),
+    (sum, [state, count]) => sum + (state === 'pruned' || ENDED_JOB_STATES.has(state as JobState) ? count : 0),
     0
   );
 }

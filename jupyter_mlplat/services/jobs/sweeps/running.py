@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, select, update
@@ -18,11 +19,15 @@ from ..notices import sweep_ended
 from ..parameters import schema
 from ..rows import SUBMITTED, closed_jobs
 from ..service import JobsService
+from .plan import Plan
 from .points import insert_point
-from .rows import children_of, find, space_of, value_of
+from .rows import children_of, find, space_of
 from .study import Study
 
 logger = logging.getLogger("jupyter_mlplat.sweeps")
+
+METRICS_WITHIN = timedelta(minutes=5)
+"""A point whose run MLflow does not give in that time has no value."""
 
 
 class RunningSweeps:
@@ -50,15 +55,18 @@ class RunningSweeps:
         return bool(running)
 
     def _move(self, row: RowMapping) -> None:
-        if row["strategy"] == "optuna" and not row["cancel_requested"]:
+        told = True
+        if row["strategy"] == "optuna":
             try:
-                self._ask(row)
+                told = self._ask(row)
             except MLPlatError:
                 raise
             except Exception as error:
-                logger.exception("sweep %s cannot go on", row["id"])
-                self._give_up(row, f"it could not go on: {type(error).__name__}: {error}")
-        self._settle(row["id"])
+                if not row["cancel_requested"]:
+                    logger.exception("sweep %s cannot go on", row["id"])
+                    self._give_up(row, f"it could not go on: {type(error).__name__}: {error}")
+        if told:
+            self._settle(row["id"])
 
     def _give_up(self, row: RowMapping, message: str) -> None:
         """No further point: what it has is all that it will have."""
@@ -70,11 +78,11 @@ class RunningSweeps:
                 .values(trials=count, message=message[:4000], cancel_requested=True)
             )
 
-    def _ask(self, row: RowMapping) -> None:
-        """Tell the study what is known and queue as many new points as may run."""
+    def _ask(self, row: RowMapping) -> bool:
+        """Tell the study what is known and queue as many new points as may run; True where no trial is open."""
         study = self._studies.get(row["id"])
         if study is None:
-            study = Study(Path(row["folder"]), direction=row["direction"], seed=row["seed"])
+            study = Study(Path(row["folder"]), Plan.of(row))
             self._studies[row["id"]] = study
         with self._store.read() as connection:
             children = children_of(connection, row["id"])
@@ -82,18 +90,25 @@ class RunningSweeps:
         study.forget({one["trial"] for one in children})
         waiting = study.open_trials()
         for one in children:
-            if one["trial"] in waiting and JobState(one["state"]).ended and one["id"] in closed:
-                study.tell(one["trial"], value_of(one, row["metric"]) if one["state"] == "succeeded" else None)
+            if one["trial"] not in waiting or not JobState(one["state"]).ended:
+                continue
+            well = one["state"] == JobState.SUCCEEDED
+            if not well or one["id"] in closed or self._clock.now() - one["ended_at"] > METRICS_WITHIN:
+                study.tell(one["trial"], one["metric"] if well else None, pruned=one["pruned_at"] is not None)
+                waiting.discard(one["trial"])
+        if row["cancel_requested"]:
+            return not waiting
         living = sum(1 for one in children if not JobState(one["state"]).ended)
         free = min(row["trials"] - len(children), (row["parallel"] or self._jobs.slots) - living)
         if free <= 0:
-            return
+            return not waiting
         known = schema(read_notebook(Path(row["folder"]) / SUBMITTED))
         for _ in range(free):
             number, point = study.ask(space_of(row["space"]), known)
             with self._store.write() as transaction:
                 insert_point(transaction, self._jobs, self._home, self._clock.now(), row, number, point)
                 transaction.emit("sweeps", str(row["id"]))
+        return False
 
     def _settle(self, number: int) -> None:
         with self._store.read() as connection:

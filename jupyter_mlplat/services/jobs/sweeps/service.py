@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
-from ....errors import Conflict, Invalid
+from ....errors import Conflict, Invalid, NotFound
 from ....home import Home
-from ....models import JobSpec, JobState, Page, Sweep, SweepSpec, SweepState
+from ....models import JobSpec, JobState, Page, Sweep, SweepSpec, SweepState, SweepStudy
 from ....protocols import Clock
 from ....store import Store, tables
 from ...rows import Asked, made_before, newest_first
@@ -19,9 +20,11 @@ from ..rows import SUBMITTED, ask_to_end
 from ..service import JobsService
 from ..submission import OWN, write_notebook
 from ..waiting import wait_for
+from .plan import Plan
 from .points import insert_point
 from .rows import children_of, find, space_column, to_sweep
-from .space import check_space, grid_points, random_points
+from .space import Space, check_space, default_space, grid_points, random_points
+from .view import StudyViews
 
 FAILED = (JobState.FAILED, JobState.LOST, JobState.CANCELLED)
 
@@ -35,6 +38,7 @@ class SweepsService:
         self._clock = clock
         self._jobs = jobs
         self._wake = wake
+        self._views = StudyViews()
 
     def create(self, spec: SweepSpec, *, owner: str, idempotency_key: str | None = None) -> Sweep:
         """Queue a job for every point; with `optuna` the engine asks for the points as it goes.
@@ -55,6 +59,8 @@ class SweepsService:
         )
         draft = self._jobs.draft(fixed, owner=owner)
         known = schema(draft.notebook)
+        plan = Plan.made(spec)
+        spec = spec.model_copy(update={"space": spec.space or self._own_space(spec, known)})
         check_space(spec.space, known, grid=spec.strategy == "grid", fixed=spec.parameters)
         points = self._points(spec, known)
         secrets = draft.options.secrets
@@ -73,11 +79,12 @@ class SweepsService:
                     notebook=str(draft.path),
                     folder="",
                     job={"parameters": dict(spec.parameters), "options": draft.options.model_dump(mode="json")},
-                    space=space_column(spec),
+                    space=space_column(spec.space),
                     strategy=spec.strategy,
                     trials=trials,
-                    metric=spec.metric,
-                    direction=spec.direction,
+                    metric=plan.objectives[0].metric if plan.objectives else None,
+                    direction=plan.objectives[0].direction if plan.objectives else spec.direction,
+                    study=plan.column,
                     parallel=spec.parallel,
                     seed=spec.seed,
                     created_at=self._clock.now(),
@@ -96,6 +103,24 @@ class SweepsService:
         self._wake()
         return self.get(str(number))
 
+    def _own_space(self, spec: SweepSpec, known: Mapping[str, Any]) -> Space:
+        """What Optuna chooses from where nobody says it. Raises `Invalid`."""
+        space = default_space(known, fixed=spec.parameters) if spec.strategy == "optuna" else {}
+        if not space:
+            raise Invalid(
+                "there is nothing to sweep over",
+                hint="give a parameter a list of values or a range; optuna takes those with limits in the notebook",
+                fields={"space": "empty"},
+            )
+        return space
+
+    def prunes(self, number: int) -> bool:
+        """True where trials of a sweep may be found hopeless before their end."""
+        table = tables.sweeps
+        with self._store.read() as connection:
+            row = connection.execute(select(table).where(table.c.id == number)).mappings().first()
+        return row is not None and Plan.of(row).prunes
+
     def _points(self, spec: SweepSpec, known: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The points that are known from the beginning. Raises `Invalid`."""
         if spec.strategy == "grid":
@@ -112,7 +137,7 @@ class SweepsService:
             )
         if spec.strategy == "random":
             return random_points(spec.space, spec.trials, spec.seed, known)
-        if spec.metric is None:
+        if spec.metric is None and not spec.objectives:
             raise Invalid("optuna needs a metric", hint="name one that the notebook logs", fields={"metric": "missing"})
         return []
 
@@ -128,6 +153,21 @@ class SweepsService:
         """A sweep with its points and the best one. Raises `NotFound`."""
         with self._store.read() as connection:
             return to_sweep(connection, find(connection, sweep_id))
+
+    def study(self, sweep_id: str) -> SweepStudy:
+        """The trials of a sweep by Optuna, and which parameters matter. Raises `NotFound`, for other sweeps, too.
+
+        The first call in a process imports Optuna.
+        """
+        with self._store.read() as connection:
+            row = find(connection, sweep_id)
+            children = children_of(connection, row["id"])
+            sweep = to_sweep(connection, row)
+        if row["strategy"] != "optuna":
+            raise NotFound(f"sweep {sweep_id} has no study", hint="sweeps with --optuna have one")
+        jobs = {one["trial"]: str(one["id"]) for one in children}
+        best = {one.job_id for one in sweep.points if one.front} | ({sweep.best.job_id} if sweep.best else set())
+        return self._views.get(Path(row["folder"]), jobs, [trial for trial, job in jobs.items() if job in best])
 
     def wait(
         self,

@@ -54,6 +54,23 @@ def check_space(space: Space, schema: Mapping[str, Any], *, grid: bool, fixed: C
             raise Invalid(f"{name} has no values", hint="give at least one", fields={field: "empty"})
 
 
+def default_space(schema: Mapping[str, Any], *, fixed: Collection[str] = ()) -> dict[str, Span | list[Any]]:
+    """Every parameter that the notebook itself gives choices, or a lower and an upper limit.
+
+    Limits from above 0 on that are a factor of 1000 or more apart are orders of magnitude.
+    """
+    space: dict[str, Span | list[Any]] = {}
+    for name, one in schema.get("properties", {}).items():
+        low, high = one.get("minimum"), one.get("maximum")
+        if name in fixed:
+            continue
+        if one.get("enum"):
+            space[name] = list(one["enum"])
+        elif one.get("type") in ("integer", "number") and low is not None and high is not None and low < high:
+            space[name] = Span(low=low, high=high, log=low > 0 and high / low >= 1000)
+    return space
+
+
 def grid_points(space: Space) -> list[dict[str, Any]]:
     """Every combination, the last parameter varying fastest. Raises `Invalid` over 1000 points."""
     values = [list(one) for one in space.values() if not isinstance(one, Span)]

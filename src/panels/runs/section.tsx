@@ -1,22 +1,27 @@
 /** The section Runs: the last MLflow runs of an experiment and their metrics. */
 
 import * as React from 'react';
-import { CommandIDs } from '../tokens';
-import type { Experiment, Page, Run } from '../types';
-import { Empty } from '../widgets/feedback';
-import { number } from '../widgets/format';
-import { isState, StateIcon, stateTone, stateWord } from '../widgets/state';
-import { RelativeTime } from '../widgets/time';
-import { useTrans } from '../widgets/trans';
-import { type IPanelContext, Show, usePanel, useResource } from './context';
-import { Section } from './section';
+import { CommandIDs } from '../../tokens';
+import type { Experiment, Page, Run } from '../../types';
+import { Empty } from '../../widgets/feedback';
+import { number } from '../../widgets/format';
+import { isState, StateIcon, stateTone, stateWord } from '../../widgets/state';
+import { RelativeTime } from '../../widgets/time';
+import { useTrans } from '../../widgets/trans';
+import { type IPanelContext, Show, usePanel, useResource } from '../context';
+import { Section } from '../section';
 
 /** Metrics that a row has room for. */
 const SHOWN = 2;
 
 export class RunsSection extends Section {
   constructor(context: IPanelContext) {
-    super(context, { name: 'runs', label: context.trans.__('Runs') });
+    const { trans } = context;
+    super(context, {
+      name: 'runs',
+      label: trans.__('Runs'),
+      opens: { command: CommandIDs.openRuns, label: trans.__('Open the table of all runs') }
+    });
     this.follow(context.model.runs);
   }
 

@@ -1,19 +1,30 @@
-/** The view of one run: parameters, metrics, data, models and artifacts as tables. */
+/** The view of one run: its curves, parameters, metrics, tags, note, data, models and artifacts. */
 
 import * as React from 'react';
-import { CommandIDs } from '../tokens';
-import type { ModelVersion, Page, RegisteredModel, RunDetail } from '../types';
-import type { Resource } from '../resource';
-import { number, short } from '../widgets/format';
-import { platformIcon } from '../widgets/icons';
-import { Copyable, Facts } from '../widgets/parts';
-import { isState, StateBadge } from '../widgets/state';
-import { RelativeTime } from '../widgets/time';
-import { useTrans } from '../widgets/trans';
-import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from './context';
+import { CommandIDs } from '../../tokens';
+import type { ModelVersion, Page, RegisteredModel, RunDetail } from '../../types';
+import type { Resource } from '../../resource';
+import { number, short } from '../../widgets/format';
+import { platformIcon } from '../../widgets/icons';
+import { Copyable, Facts } from '../../widgets/parts';
+import { isState, StateBadge } from '../../widgets/state';
+import { RelativeTime } from '../../widgets/time';
+import { useTrans } from '../../widgets/trans';
+import { Curves } from '../compare/curves';
+import { Cut, tip } from '../runs/cells';
+import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
+import type { INotebookParts } from '../job/executed';
+import { Artifacts } from './artifacts';
+import { Note } from './note';
+import { Tags } from './tags';
+import { Title } from './title';
 
 export class RunView extends PanelWidget {
-  constructor(context: IPanelContext, readonly runId: string) {
+  constructor(
+    context: IPanelContext,
+    readonly runId: string,
+    private readonly _parts: INotebookParts
+  ) {
     super(context);
     this.id = `jp-mlplat-run-${runId}`;
     this.addClass('jp-mlplat-view');
@@ -39,7 +50,7 @@ export class RunView extends PanelWidget {
     return (
       <div className="jp-mlplat-page">
         <Show resource={this._run} lines={5}>
-          {run => <Detail run={run} />}
+          {run => <Detail run={run} parts={this._parts} />}
         </Show>
       </div>
     );
@@ -53,18 +64,19 @@ export function versionsOf(models: ReadonlyArray<RegisteredModel>, runId: string
   return models.flatMap(model => model.versions.filter(version => version.run_id === runId));
 }
 
-function Detail(props: { readonly run: RunDetail }): JSX.Element {
-  const { run } = props;
+function Detail({ run, parts }: { readonly run: RunDetail; readonly parts: INotebookParts }): JSX.Element {
   const { model } = usePanel();
   const trans = useTrans();
   const models = useResource<Page<RegisteredModel>>(model.models).data?.items ?? [];
   const versions = versionsOf(models, run.id);
   const jobId = run.job_id;
+  const alone = React.useMemo(() => [run], [run]);
+  const curved = Object.keys(run.metrics).length > 0;
   return (
     <>
       <header className="jp-mlplat-head">
         <div className="jp-mlplat-headTitle">
-          <h1>{run.name}</h1>
+          <Title run={run} />
           {isState(run.status) && <StateBadge state={run.status} />}
           <div className="jp-mlplat-actions">
             {jobId && <CommandButton command={CommandIDs.openJob} args={{ id: jobId }} />}
@@ -80,9 +92,19 @@ function Detail(props: { readonly run: RunDetail }): JSX.Element {
           ]}
         />
       </header>
+      {curved && (
+        <section className="jp-mlplat-card" aria-label={trans.__('Curves')}>
+          <h2>{trans.__('Curves')}</h2>
+          <Curves runs={alone} />
+        </section>
+      )}
       <div className="jp-mlplat-columns">
         <Pairs title={trans.__('Metrics')} rows={Object.entries(run.metrics).map(([name, value]) => [name, number(value)])} numbers />
         <Pairs title={trans.__('Parameters')} rows={Object.entries(run.parameters)} />
+      </div>
+      <div className="jp-mlplat-columns">
+        <Note run={run} />
+        <Tags run={run} />
       </div>
       {versions.length > 0 && (
         <section className="jp-mlplat-card" aria-label={trans.__('Models')}>
@@ -116,21 +138,8 @@ function Detail(props: { readonly run: RunDetail }): JSX.Element {
           title={trans.__('Data')}
           rows={run.datasets.map((dataset, index) => [String(dataset.name ?? index + 1), short(dataset.context ?? dataset.source ?? dataset)])}
         />
-        <section className="jp-mlplat-card" aria-label={trans.__('Artifacts')}>
-          <h2>{trans.__('Artifacts')}</h2>
-          {run.artifacts.length === 0 ? (
-            <p className="jp-mlplat-hint">{trans.__('None.')}</p>
-          ) : (
-            <ul className="jp-mlplat-plain">
-              {run.artifacts.map(path => (
-                <li key={path}>
-                  <code>{path}</code>
-                </li>
-              ))}
-            </ul>
-          )}
-        </section>
       </div>
+      <Artifacts run={run} parts={parts} />
     </>
   );
 }
@@ -151,9 +160,11 @@ function Pairs(props: {
           <tbody>
             {props.rows.map(([name, value], index) => (
               <tr key={index}>
-                <th scope="row">{name}</th>
-                <td className={props.numbers ? 'jp-mod-number' : ''} title={value}>
-                  {value}
+                <th scope="row" title={tip(name)}>
+                  <Cut text={name} />
+                </th>
+                <td className={props.numbers ? 'jp-mod-number' : ''} title={tip(value)}>
+                  <Cut text={value} />
                 </td>
               </tr>
             ))}
