@@ -43,8 +43,8 @@ def write(lab: Lab, name: str, line: str = "print('done')") -> None:
     nbformat.write(quick_notebook(line), lab.root / name)
 
 
-def scheduled(lab: Lab, notebook: str, **more: Any) -> Any:
-    write(lab, notebook)
+def scheduled(lab: Lab, notebook: str, line: str = "print('done')", **more: Any) -> Any:
+    write(lab, notebook, line)
     return lab.request("schedules", method="POST", body={"notebook": notebook, **more})
 
 
@@ -138,7 +138,7 @@ def test_interval_fires_live_and_can_be_paused_and_deleted(view: View, schedules
     page = view.page
     view.open_panel()
     view.execute("mlplat:open-schedules")
-    made = scheduled(schedules, "heartbeat.ipynb", every=3, overlap="skip")
+    made = scheduled(schedules, "heartbeat.ipynb", "import time; time.sleep(4)", every=3, overlap="skip")
     row = row_of(page, made["id"])
     expect(row).to_contain_text("every 3 s", timeout=10_000)
     row.get_by_role("button", name="heartbeat").first.click()
