@@ -10,12 +10,13 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+NOTEBOOK = "notebook"
 FOLDER = "provenance"
-"""Of a run's artifacts."""
+"""The folders of a run's artifacts that have its notebook, and what else it was made of."""
 DIFF = "uncommitted.diff"
 LOCK = "requirements.txt"
 
@@ -145,6 +146,16 @@ def _origin(common: Path) -> str:
 
 def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8").strip()
+
+
+# --- devices --------------------------------------------------------------------------------------------
+
+
+def devices_in(environment: Mapping[str, str]) -> dict[str, str]:
+    """Tags of the lease and the devices that an environment shows; none where it has no lease."""
+    if not environment.get("MLPLAT_LEASE"):
+        return {}
+    return {"mlplat.lease": environment["MLPLAT_LEASE"], "mlplat.gpus": environment.get("CUDA_VISIBLE_DEVICES", "")}
 
 
 # --- packages -------------------------------------------------------------------------------------------

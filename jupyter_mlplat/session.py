@@ -18,10 +18,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from .provenance import DIFF, DIFF_WITHIN_S, FOLDER, LOCK, commit_of, diff_of, lock_of, packages
+from .provenance import (
+    DIFF,
+    DIFF_WITHIN_S,
+    FOLDER,
+    LOCK,
+    NOTEBOOK,
+    commit_of,
+    devices_in,
+    diff_of,
+    lock_of,
+    packages,
+)
 
-NOTEBOOK = "notebook"
-"""The folder of a run's artifacts that has its notebook."""
 DIFF_HOLDS_S = 10.0
 """A loop that starts run after run asks git no more often."""
 
@@ -44,9 +53,7 @@ def tags() -> dict[str, str]:
     notebook = _notebook()
     if notebook:
         made |= {"mlflow.source.name": notebook, "mlflow.source.type": "NOTEBOOK"}
-    if os.environ.get("MLPLAT_LEASE"):
-        made |= {"mlplat.lease": os.environ["MLPLAT_LEASE"], "mlplat.gpus": os.environ.get("CUDA_VISIBLE_DEVICES", "")}
-    return made
+    return made | devices_in(os.environ)
 
 
 def _notebook() -> str:

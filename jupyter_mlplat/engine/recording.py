@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..attempts import ENVIRONMENT, METRIC_VARIABLE, OUTPUT, STUDY_VARIABLE, read_record
 from ..models import JobState
-from ..provenance import DIFF, LOCK, commit_of, diff_of, lock_of
+from ..provenance import DIFF, LOCK, commit_of, devices_in, diff_of, lock_of
 from ..services.jobs.claim import Claim, parse_key
 from ..services.jobs.queue import JobQueue
 from ..services.jobs.rows import SUBMITTED
@@ -139,9 +139,7 @@ def _tags(row: RowMapping, devices: Mapping[str, str]) -> dict[str, str]:
     for noun in ("schedule", "sweep", "pipeline"):
         if row[f"{noun}_id"] is not None:
             tags[f"mlplat.{noun}_id"] = str(row[f"{noun}_id"])
-    if devices.get("MLPLAT_LEASE"):
-        tags |= {"mlplat.lease": devices["MLPLAT_LEASE"], "mlplat.gpus": devices.get("CUDA_VISIBLE_DEVICES", "")}
-    return tags
+    return tags | devices_in(devices)
 
 
 def _keep_diff(folder: Path, file: Path) -> None:

@@ -12,10 +12,9 @@ from pydantic import JsonValue
 
 from ...errors import Invalid, MLPlatError, NotFound, TooLarge
 from ...models import ComparedRow, ComparedRun, Difference, RunComparison, RunDetail, RunDifference
-from ...provenance import FOLDER, LOCK
+from ...provenance import FOLDER, LOCK, NOTEBOOK
 from .artifacts import Artifacts
 from .ids import run_ids
-from .jobs import NOTEBOOK_FOLDER
 
 MOST_RUNS = 100
 MOST_CODE = 100_000_000
@@ -97,7 +96,7 @@ class Comparing:
 
     def _code(self, run: RunDetail) -> list[str]:
         """The lines of its code. Raises `NotFound`, `Invalid`, `TooLarge`."""
-        names = self._artifacts.entries(run.id, NOTEBOOK_FOLDER).items if NOTEBOOK_FOLDER in run.artifacts else []
+        names = self._artifacts.entries(run.id, NOTEBOOK).items if NOTEBOOK in run.artifacts else []
         notebook = next((one.path for one in names if one.path.endswith(".ipynb")), None)
         if notebook is not None:
             return _cells(self._read(run, notebook, MOST_CODE), f"{notebook} of run {run.id}")

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from ...errors import Invalid
 from ...home import Home
-from ...provenance import FOLDER
+from ...provenance import FOLDER, NOTEBOOK
 from .convert import ATTEMPT_TAG, JOB_TAG, finite
 from .tracking import Tracking
 from .writers import ClientWriter, TablesWriter, Writer, Written
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 ENDED = ("FINISHED", "FAILED", "KILLED")
 PARAMETERS_TAG = "mlplat.parameters"
-NOTEBOOK_FOLDER = "notebook"
 MAX_NAME = 250
 MAX_TEXT = 6000
 MAX_TAG = 5000
@@ -92,7 +91,7 @@ class JobRuns:
         changed = _log_parameters(writer, run, parameters)
         if notebook is not None and notebook.is_file():
             name = Path(run.tags.get("mlflow.source.name") or notebook.name).stem + ".ipynb"
-            changed |= writer.log_file(run, notebook, NOTEBOOK_FOLDER, name)
+            changed |= writer.log_file(run, notebook, NOTEBOOK, name)
         for file in provenance:
             changed |= writer.log_file(run, file, FOLDER, file.name)
         for one in (run, *linked):

@@ -34,16 +34,15 @@ class Constraint:
         """Reads `latency <= 0.2`. Raises `Invalid`."""
         found = _CONSTRAINT.fullmatch(text)
         try:
-            assert found is not None
-            bound = float(found["bound"])
-            if not math.isfinite(bound):
-                raise ValueError
-        except (AssertionError, ValueError):
+            bound = float(found["bound"]) if found is not None else math.nan
+        except ValueError:
+            bound = math.nan
+        if found is None or not math.isfinite(bound):
             raise Invalid(
                 f"{text[:80]!r} is no constraint",
                 hint="write a metric and a bound: latency <= 0.2, or recall >= 0.9",
                 fields={"constraints": text[:80]},
-            ) from None
+            )
         return cls(found["metric"], found["sign"], bound)
 
     def __str__(self) -> str:
