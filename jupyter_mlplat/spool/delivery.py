@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from ..mlflow_client import open_client
 from ..mlflow_tables import MLflowTables, sqlite_path, stages, write_metrics, write_params, write_tags
 from . import records
 from .records import METRIC, PARAM, TAG, Record
@@ -118,11 +119,11 @@ def _to_mlflow(uri: str, batch: Sequence[Record]) -> list[tuple[Record, str]]:
 
             send: Send = partial(_post, get_default_host_creds(uri))
         else:
-            from mlflow import MlflowClient
-
-            send = partial(_log, MlflowClient(tracking_uri=uri))
+            send = partial(_log, _client(uri))
     except ImportError as error:
         raise Outage(f"MLflow cannot be imported: {error}") from error
+    except Exception as error:
+        raise Outage(f"{type(error).__name__}: {error}") from error
     refused: list[tuple[Record, str]] = []
     for run in dict.fromkeys(one[1] for one in batch):
         mine = [one for one in batch if one[1] == run]
@@ -149,6 +150,11 @@ def _batch(send: Send, run: str, batch: Sequence[Record]) -> list[tuple[Record, 
         return _batch(send, run, batch[:half]) + _batch(send, run, batch[half:])
     except Exception as error:
         raise Outage(f"{type(error).__name__}: {error}") from error
+
+
+@cache
+def _client(uri: str) -> Any:
+    return open_client(uri)
 
 
 def _log(client: Any, run: str, batch: Sequence[Record]) -> None:

@@ -51,6 +51,7 @@ GROUND = {
     "crashpoint",
     "languages",
     "loading",
+    "mlflow_client",
     "mlflow_import",
     "mlflow_tables",
     "provenance",

@@ -11,19 +11,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from pathlib import Path
 
 import pytest
 
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.mlflow_tables import LARGEST, MLflowTables, write_metrics
 from jupyter_mlplat.platform import Platform
-from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.spool import Outage, deliver_left, left, records, take_over
 from jupyter_mlplat.spool.delivery import deliver
 from jupyter_mlplat.spool.spool import Spool
-
-from ..mlflowserver import MLflowServer
 
 
 @pytest.fixture
@@ -537,57 +533,7 @@ def test_one_that_dies_between_delivery_and_its_mark_delivers_again(home: Home, 
     assert [one[0] for one in history(platform, run, "m")] == list(range(50))
 
 
-# --- a server, an outage ------------------------------------------------------------------------------
-
-
-def test_an_outage_is_waited_for_on_disk(home: Home, platform: Platform, tmp_path: Path) -> None:
-    """A server that goes away while a program logs: it logs on, and MLflow catches up."""
-    with MLflowServer(tmp_path / "server") as server:
-        logging = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent("""
-                import math, sys, mlflow
-                active = mlflow.start_run()
-                def log(steps):
-                    for step in steps:
-                        mlflow.log_metric("m", step / 7, step=step)
-                log(range(2500))
-                mlflow.log_metrics({"nan": math.nan, "inf": math.inf})
-                mlflow.log_params({"p": "\\u202e", "q": 2})
-                assert len(mlflow.MlflowClient().get_metric_history(active.info.run_id, "m")) == 2500
-                print(active.info.run_id, flush=True)
-                sys.stdin.readline()
-                log(range(2500, 6000))
-                print("logged", flush=True)
-                sys.stdin.readline()
-            """)],
-            env={**os.environ, **platform.environment(), "MLFLOW_TRACKING_URI": server.url}, cwd=home.root,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        assert logging.stdin is not None
-        assert logging.stdout is not None
-        with logging:
-            run = logging.stdout.readline().strip()
-            server.stop()
-            logging.stdin.write("go\n")
-            logging.stdin.flush()
-            assert logging.stdout.readline() == "logged\n"
-            assert len(left(home.spool)) == 1
-            assert deliver_left(home.spool) == 0  # it is of a living process
-            with pytest.raises(Outage):
-                deliver(server.url, [["m", run, "m", 1.0, 1, 0]])
-            server.start()
-            theirs = RunsService(server.url, home, platform.store)
-            deadline = time.monotonic() + 60
-            while theirs.get(run).metrics["m"] != 5999 / 7:
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-            logging.kill()
-        data = theirs.client().get_run(run).data
-        assert data.params == {"p": "\u202e", "q": "2"}
-        assert math.isnan(data.metrics["nan"])
-        assert data.metrics["inf"] == LARGEST
-        assert sorted(one.step for one in theirs.client().get_metric_history(run, "m")) == list(range(6000))
-        assert left(home.spool) == []
+# --- other hosts --------------------------------------------------------------------------------------
 
 
 def test_what_waits_of_another_host_is_taken_over(home: Home, platform: Platform, run: str) -> None:

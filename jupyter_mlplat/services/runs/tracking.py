@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from ...errors import BackendFailed, Denied, Invalid, MLPlatError, NotFound, Unavailable
 from ...home import Home
 from ...loading import quick_imports
+from ...mlflow_client import open_client
 from ...mlflow_tables import MLflowTables, making, sqlite_path
 from ...spool import Outage, deliver_left, left
 
@@ -95,10 +96,8 @@ class Tracking:
             # MLflow's default is seven tries over minutes, too long for somebody who waits for a list.
             os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        with quick_imports():
-            from mlflow import MlflowClient
         with translated("MLflow"), quick_imports(), making(self.home.run, self.path), _quiet():
-            client = MlflowClient(tracking_uri=self.uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
+            client = open_client(self.uri, os.environ.get("MLFLOW_REGISTRY_URI") or self.uri)
             if self.path:
                 client.search_experiments(max_results=1)
                 client.search_registered_models(max_results=1)
