@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .services.drift import DriftService
     from .services.features import FeaturesService
     from .services.gpus import GPUsService
-    from .services.jobs import Changes, JobsService, PipelinesService, SchedulesService, SweepsService
+    from .services.jobs import Changes, JobsService, PipelinesService, Reruns, SchedulesService, SweepsService
     from .services.jobs.notices import Channels
     from .services.runs import RunsService
     from .store import Store
@@ -276,6 +276,12 @@ class Platform(LoggingConfigurable):
         from .services.jobs import Changes
 
         return Changes(self.store, self.runs.get)
+
+    @cached_property
+    def reruns(self) -> Reruns:
+        from .services.jobs import Reruns
+
+        return Reruns(self.home, self.jobs, self.runs)
 
     @cached_property
     def schedules(self) -> SchedulesService:

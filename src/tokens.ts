@@ -60,6 +60,8 @@ export const CommandIDs = {
   promoteSchedule: 'mlplat:promote-schedule',
   deleteSchedule: 'mlplat:delete-schedule',
   openRun: 'mlplat:open-run',
+  openRunNotebook: 'mlplat:open-run-notebook',
+  rerunRun: 'mlplat:rerun-run',
   openRuns: 'mlplat:open-runs',
   compareRuns: 'mlplat:compare-runs',
   tagRuns: 'mlplat:tag-runs',

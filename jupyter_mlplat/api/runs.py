@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .arguments import to_model
 from .current import platform
+from .jobs import JobHandle
 
 if TYPE_CHECKING:
     from ..models import (
@@ -70,6 +71,22 @@ class Runs:
             with open(target, "wb") as file:
                 shutil.copyfileobj(found.file, file)
         return target
+
+    def notebook(self, run_id: str, to: str | os.PathLike[str] = ".") -> Path:
+        """Write the notebook of a run, as it was executed, to a file or folder; returns where it is.
+
+        Raises `NotFound` where it has kept none.
+        """
+        name, content = platform().runs.artifacts.notebook(run_id)
+        target = Path(to).expanduser()
+        target = target / name if target.is_dir() else target
+        target.write_bytes(content)
+        return target
+
+    def rerun(self, run_id: str) -> JobHandle:
+        """Run again what a run ran, with its parameters, as a job. Raises `NotFound`, `Conflict`, `Invalid`."""
+        here = platform()
+        return JobHandle(here.reruns.submit(run_id, owner=here.user).id)
 
     def compare(self, runs: Sequence[str], *, every: bool = False) -> RunComparison:
         """From 2 to 100 runs side by side; only what differs unless `every` row is wanted."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import Invalid
 from .blocks import Block, Bytes, Facts, Table, Text, Value
 from .grammar import Call, Command, argument
+from .jobs_shown import show_submitted
 from .runs_changes import ID
 
 if TYPE_CHECKING:
-    from ..models import ArtifactPage, RunCurve
+    from ..models import ArtifactPage, Job, RunCurve
 
 SHOWN_POINTS = 20
 
@@ -29,19 +31,35 @@ def artifacts(call: Call) -> ArtifactPage:
 def download(call: Call) -> dict[str, Any]:
     args = call.args
     with call.platform.runs.artifacts.reading(args.id, args.path) as found:
-        target = Path(args.to or found.name).expanduser().absolute()
-        if target.is_dir():
-            target = target / found.name
-        try:
-            with open(target, "wb") as file:
-                shutil.copyfileobj(found.file, file)
-        except OSError as error:
-            raise Invalid(
-                f"{target} cannot be written: {error.strerror or error}",
-                hint="give the path of a file in a folder that is there: --to FILE",
-                fields={"to": "cannot be written"},
-            ) from None
+        target = _write(args.to, found.name, lambda file: shutil.copyfileobj(found.file, file))
         return {"path": str(target), "size": found.size}
+
+
+def _write(to: str | None, name: str, fill: Callable[[BinaryIO], object]) -> Path:
+    """Write a file, called `name` where `to` is a folder or nothing. Raises `Invalid`."""
+    target = Path(to or name).expanduser().absolute()
+    if target.is_dir():
+        target = target / name
+    try:
+        with open(target, "wb") as file:
+            fill(file)
+    except OSError as error:
+        raise Invalid(
+            f"{target} cannot be written: {error.strerror or error}",
+            hint="give the path of a file in a folder that is there: --to FILE",
+            fields={"to": "cannot be written"},
+        ) from None
+    return target
+
+
+def notebook(call: Call) -> dict[str, Any]:
+    args = call.args
+    name, content = call.platform.runs.artifacts.notebook(args.id)
+    return {"path": str(_write(args.to, name, lambda file: file.write(content))), "size": len(content)}
+
+
+def rerun(call: Call) -> Job:
+    return call.platform.reruns.submit(call.args.id, owner=call.platform.user)
 
 
 def show_curve(curve: RunCurve) -> list[Block]:
@@ -70,6 +88,8 @@ def show_downloaded(result: dict[str, Any]) -> list[Block]:
     return [Text(result["path"])]
 
 
+TO = argument("--to", metavar="FILE", help="file or folder to write it to (its own name, here)")
+
 COMMANDS = [
     Command(
         "runs", "metric", "one metric of a run over its steps", metric, show_curve,
@@ -92,7 +112,14 @@ COMMANDS = [
         (
             ID,
             argument("path", metavar="PATH", help="its path, as `runs artifacts` shows it"),
-            argument("--to", metavar="FILE", help="file or folder to write it to (its own name, here)"),
+            TO,
         ),
+    ),
+    Command(
+        "runs", "notebook", "write the notebook of a run, as it was executed, to this machine's disk", notebook,
+        show_downloaded, (ID, TO),
+    ),
+    Command(
+        "runs", "rerun", "run again what a run ran, with its parameters, as a job", rerun, show_submitted, (ID,),
     ),
 ]  # fmt: skip

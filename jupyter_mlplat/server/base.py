@@ -243,10 +243,15 @@ class Handler(APIHandler):
 
     async def path_in_root(self, path: str, *, field: str, kind: Kind = "file") -> Path:
         """A path of the request made absolute; see `inside_root`."""
+        hidden = bool(self.contents_manager.allow_hidden)
+        return await self.call(inside_root, self.root, path, field=field, kind=kind, hidden=hidden)
+
+    @property
+    def root(self) -> Path:
+        """The folder that the server serves."""
         app = self.serverapp
         assert app is not None
-        hidden = bool(self.contents_manager.allow_hidden)
-        return await self.call(inside_root, Path(app.root_dir), path, field=field, kind=kind, hidden=hidden)
+        return Path(app.root_dir)
 
     # --- calling and replying ---------------------------------------------------------------
 

@@ -89,6 +89,18 @@ class RunHandler(Handler):
         return found[1]
 
 
+class RunRerunHandler(Handler):
+    """What a run ran, once more, as a job."""
+
+    auth_resource = "mlplat:jobs"
+
+    @web.authenticated
+    @authorized("execute")
+    async def post(self, id: str) -> None:
+        job = await self.call(self.platform.reruns.submit, id, owner=self.owner, within=self.root)
+        self.reply(job, status=201, location=f"/jobs/{job.id}")
+
+
 class RunsEditHandler(Handler):
     """One change of many runs."""
 
@@ -313,6 +325,15 @@ ROUTES = [
                 query=("permanent",),
                 errors=(409, 502),
             ),
+        },
+    ),
+    Route(
+        "/runs/{id}/rerun",
+        RunRerunHandler,
+        {
+            "post": Operation(
+                "Run again what a run ran, with its parameters, as a job", response="Job", status=201, errors=(409, 502)
+            )
         },
     ),
     Route(

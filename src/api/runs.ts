@@ -4,6 +4,7 @@ import type { Http } from '../http';
 import type {
   ArtifactPage,
   Experiment,
+  Job,
   Page,
   RegisteredModel,
   Run,
@@ -95,6 +96,11 @@ export class RunApi {
   remove(runs: ReadonlyArray<string>): Promise<RunsDone> {
     const body = (some: ReadonlyArray<string>): unknown => ({ runs: some, permanent: true });
     return this._many(runs, some => this._http.json(['runs', 'delete'], { method: 'POST', body: body(some), timeout: SLOW }));
+  }
+
+  /** Runs again what it ran, with its parameters, as a job. */
+  rerun(id: string): Promise<Job> {
+    return this._http.json(['runs', id, 'rerun'], { method: 'POST' });
   }
 
   /** What is in a folder of its artifacts. */

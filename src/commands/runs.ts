@@ -1,13 +1,20 @@
 /** Commands of runs, experiments and drift. */
 
+import { notebookIcon } from '@jupyterlab/ui-components';
 import { DriftView } from '../panels/drift';
 import { RunView } from '../panels/run/view';
 import { CommandIDs } from '../tokens';
-import { driftIcon, platformIcon } from '../widgets/icons';
+import type { Run } from '../types';
+import { againIcon, driftIcon, platformIcon } from '../widgets/icons';
+import { copyNotebook } from './run-notebook';
 import { choose, type ICommand, type ICommandContext, STRING, text } from './command';
 
-export function runCommands({ context, show, parts }: ICommandContext): ICommand[] {
+export function runCommands({ app, context, notifications, show, parts }: ICommandContext): ICommand[] {
   const { model, trans } = context;
+  const chosen = async (title: string): Promise<Run | undefined> => {
+    await model.runs.refresh();
+    return choose(title, model.runs.data?.items ?? [], run => `${run.name} · ${run.id}`, trans.__('There is no run yet.'));
+  };
   return [
     {
       id: CommandIDs.openRun,
@@ -16,16 +23,41 @@ export function runCommands({ context, show, parts }: ICommandContext): ICommand
       icon: platformIcon,
       args: { id: STRING(trans.__('id of the run')) },
       run: async args => {
-        let id = text(args.id);
-        if (!id) {
-          await model.runs.refresh();
-          const runs = model.runs.data?.items ?? [];
-          id = (await choose(trans.__('Open which run?'), runs, run => `${run.name} · ${run.id}`, trans.__('There is no run yet.')))?.id;
-        }
+        const id = text(args.id) ?? (await chosen(trans.__('Open which run?')))?.id;
         if (id) {
-          const run = id;
-          await show(`jp-mlplat-run-${run}`, () => new RunView(context, run, parts));
+          await show(`jp-mlplat-run-${id}`, () => new RunView(context, id, parts));
         }
+      }
+    },
+    {
+      id: CommandIDs.openRunNotebook,
+      label: trans.__('Open Notebook as It Was'),
+      caption: trans.__('Open a copy of the notebook that a run executed'),
+      icon: notebookIcon,
+      args: { id: STRING(trans.__('id of the run')) },
+      run: async args => {
+        const id = text(args.id) ?? (await chosen(trans.__('Open the notebook of which run?')))?.id;
+        if (id) {
+          const path = await copyNotebook(app.serviceManager.contents, model.api, id, trans);
+          await context.commands.execute('docmanager:open', { path, factory: 'Notebook' });
+        }
+      }
+    },
+    {
+      id: CommandIDs.rerunRun,
+      label: trans.__('Run Again'),
+      caption: trans.__('Run the notebook of a run as it was then, with the same parameters, as a new job'),
+      icon: againIcon,
+      args: { id: STRING(trans.__('id of the run')) },
+      run: async args => {
+        const id = text(args.id) ?? (await chosen(trans.__('Run which run again?')))?.id;
+        if (!id) {
+          return null;
+        }
+        const job = await model.api.runs.rerun(id);
+        model.jobs.invalidate();
+        notifications.follow(job);
+        return job.id;
       }
     },
     {

@@ -221,6 +221,12 @@ async def test_a_large_file_is_sent_piece_by_piece(ask: Ask, ids: list[str], cli
 # --- comparisons ------------------------------------------------------------------------------------
 
 
+async def test_a_run_that_has_kept_no_notebook_is_not_run_again(ask: Ask, ids: list[str]) -> None:
+    error = (await ask("POST", "runs", ids[0], "rerun")).error(404)
+    assert "has kept no notebook" in error["message"]
+    (await ask("POST", "runs", "0" * 32, "rerun")).error(404)
+
+
 async def test_runs_are_compared(ask: Ask, ids: list[str]) -> None:
     said = (await ask("GET", "runs", "compare", params=[("run", id) for id in ids])).json
     assert [run["name"] for run in said["runs"]] == ["run 0", "run 1", "run 2"]

@@ -3,6 +3,7 @@
 from .changes import Changes
 from .pipelines import PipelinesService, RunningPipelines
 from .queue import JobQueue
+from .reruns import Reruns
 from .retention import Retention
 from .schedules import DueSchedules, SchedulesService
 from .service import JobsService
@@ -15,6 +16,7 @@ __all__ = [
     "JobsService",
     "PipelinesService",
     "Pruning",
+    "Reruns",
     "Retention",
     "RunningPipelines",
     "RunningSweeps",

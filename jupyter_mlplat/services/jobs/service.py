@@ -113,6 +113,10 @@ class JobsService:
                 return self._whole(connection, before)
         return self._insert(self.draft(spec, owner=owner), asked)
 
+    def submit_draft(self, draft: Draft) -> Job:
+        """Queue a job that was drafted."""
+        return self._insert(draft, Asked(None, None))
+
     def _insert(self, draft: Draft, asked: Asked) -> Job:
         with self._store.write() as transaction:
             before = made_before(transaction.connection, tables.jobs, asked)
@@ -169,7 +173,7 @@ class JobsService:
             owner=owner,
             columns={"retry_of": row["id"]},
         )
-        return self._insert(draft, Asked(None, None))
+        return self.submit_draft(draft)
 
     def living_of_schedule(self, transaction: Transaction, schedule: int) -> list[int]:
         """Numbers of the jobs of a schedule that have not ended, the oldest first."""

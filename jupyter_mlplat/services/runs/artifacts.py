@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from ...errors import BackendFailed, Conflict, MLPlatError, NotFound, TooLarge, Unavailable
 from ...models import Artifact, ArtifactPage
+from ...provenance import NOTEBOOK
 from .ids import no_run, run_id
 from .reading import folder_of, usable
 from .search import mlflow_exception
@@ -26,6 +27,7 @@ from .tracking import Tracking, translated
 MOST_ENTRIES = 10_000
 MOST_PATH = 1000
 MOST_BYTES = 1 << 30
+MOST_NOTEBOOK = 100_000_000
 """Of a file that has to be brought here before it can be read."""
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -84,6 +86,21 @@ class Artifacts:
             if not stat.S_ISREG(found.st_mode):
                 raise _nothing(id, path)
             yield OpenArtifact(parts[-1], found.st_size, file)
+
+    def read(self, id: str, path: str, most: int) -> bytes:
+        """The whole of a file. Raises `NotFound`, and `TooLarge` where it has more than `most` bytes."""
+        with self.reading(id, path) as found:
+            if found.size > most:
+                raise TooLarge(f"{path} of run {id} has {found.size} bytes")
+            return found.file.read(most)
+
+    def notebook(self, id: str) -> tuple[str, bytes]:
+        """Name and content of the notebook that a run has kept, as it was executed. Raises `NotFound`, `TooLarge`."""
+        if any(one.path == NOTEBOOK and one.is_dir for one in self.entries(id).items):
+            for one in self.entries(id, NOTEBOOK).items:
+                if one.path.endswith(".ipynb") and not one.is_dir:
+                    return one.path.rpartition("/")[2], self.read(id, one.path, MOST_NOTEBOOK)
+        raise NotFound(f"run {id} has kept no notebook", hint=f"see what it has kept: runs artifacts {id}")
 
     # --- where they are ---------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from ...errors import Invalid, MLPlatError, NotFound, TooLarge
+from ...errors import Invalid, MLPlatError, NotFound
 from ...models import ComparedRow, ComparedRun, Difference, RunComparison, RunDetail, RunDifference
 from ...provenance import FOLDER, LOCK, NOTEBOOK
 from .artifacts import Artifacts
@@ -96,27 +96,21 @@ class Comparing:
 
     def _code(self, run: RunDetail) -> list[str]:
         """The lines of its code. Raises `NotFound`, `Invalid`, `TooLarge`."""
-        names = self._artifacts.entries(run.id, NOTEBOOK).items if NOTEBOOK in run.artifacts else []
-        notebook = next((one.path for one in names if one.path.endswith(".ipynb")), None)
-        if notebook is not None:
-            return _cells(self._read(run, notebook, MOST_CODE), f"{notebook} of run {run.id}")
+        if NOTEBOOK in run.artifacts:
+            name, content = self._artifacts.notebook(run.id)
+            return _cells(content, f"{name} of run {run.id}")
         if CELL not in run.artifacts:
             raise NotFound(f"run {run.id} has kept neither a notebook nor {CELL}")
-        return [f"{line}\n" for line in self._read(run, CELL, MOST_CODE).decode("utf-8", "replace").splitlines()]
+        text = self._artifacts.read(run.id, CELL, MOST_CODE).decode("utf-8", "replace")
+        return [f"{line}\n" for line in text.splitlines()]
 
     def _packages(self, run: RunDetail) -> dict[str, str]:
         """Name -> version, with `python`. Raises `NotFound`."""
         if FOLDER not in run.artifacts:
             raise NotFound(f"run {run.id} has kept no list of packages")
-        lines = self._read(run, f"{FOLDER}/{LOCK}", MOST_LOCK).decode("utf-8", "replace").splitlines()
+        lines = self._artifacts.read(run.id, f"{FOLDER}/{LOCK}", MOST_LOCK).decode("utf-8", "replace").splitlines()
         python = next((found[1] for line in lines if (found := _PYTHON.match(line))), "")
         return {"python": python, **{found[1]: found[2] for line in lines if (found := _PACKAGE.match(line))}}
-
-    def _read(self, run: RunDetail, path: str, most: int) -> bytes:
-        with self._artifacts.reading(run.id, path) as found:
-            if found.size > most:
-                raise TooLarge(f"{path} of run {run.id} has {found.size} bytes")
-            return found.file.read(most)
 
 
 def _cells(content: bytes, what: str) -> list[str]:

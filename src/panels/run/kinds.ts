@@ -16,6 +16,9 @@ const ENDINGS: Readonly<Record<string, FileKind>> = {
 /** Files without an ending that are texts all the same. */
 const NAMES: ReadonlySet<string> = new Set(['MLmodel', 'Dockerfile', 'LICENSE', 'README']);
 
+/** The folder of a run's files that has its notebook. */
+export const NOTEBOOK = 'notebook';
+
 /** Bytes of a file that is fetched to be shown. */
 export const LARGEST = 10_000_000;
 

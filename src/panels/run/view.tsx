@@ -15,6 +15,7 @@ import { Cut, tip } from '../runs/cells';
 import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
 import type { INotebookParts } from '../job/executed';
 import { Artifacts } from './artifacts';
+import { NOTEBOOK } from './kinds';
 import { Note } from './note';
 import { Tags } from './tags';
 import { Title } from './title';
@@ -79,6 +80,8 @@ function Detail({ run, parts }: { readonly run: RunDetail; readonly parts: INote
           <Title run={run} />
           {isState(run.status) && <StateBadge state={run.status} />}
           <div className="jp-mlplat-actions">
+            {run.artifacts.includes(NOTEBOOK) && <CommandButton command={CommandIDs.openRunNotebook} args={{ id: run.id }} />}
+            {run.status !== 'RUNNING' && (jobId || run.artifacts.includes(NOTEBOOK)) && <CommandButton command={CommandIDs.rerunRun} args={{ id: run.id }} />}
             {jobId && <CommandButton command={CommandIDs.openJob} args={{ id: jobId }} />}
             {versions.length > 0 && <CommandButton command={CommandIDs.deployModel} args={{ run_id: run.id }} primary />}
           </div>
