@@ -63,4 +63,7 @@ def test_from_a_run_to_its_notebook_and_to_another_run(view: View) -> None:
     assert again["id"] not in before
     assert (again["state"], again["parameters"], again["retry_of"]) == ("succeeded", {"rows": 20}, first["id"])
     view.execute("mlplat:open-run", {"id": id})
+    made_of = shown.get_by_role("region", name="Provenance")
+    expect(made_of).to_contain_text("once-more.ipynb")
+    expect(made_of).to_contain_text("attempt 1")
     view.picture("run-notebook")

@@ -17,6 +17,7 @@ import type { INotebookParts } from '../job/executed';
 import { Artifacts } from './artifacts';
 import { NOTEBOOK } from './kinds';
 import { Note } from './note';
+import { Provenance } from './provenance';
 import { Tags } from './tags';
 import { Title } from './title';
 
@@ -137,14 +138,19 @@ function Detail({ run, parts }: { readonly run: RunDetail; readonly parts: INote
         </section>
       )}
       <div className="jp-mlplat-columns">
-        <Pairs
-          title={trans.__('Data')}
-          rows={run.datasets.map((dataset, index) => [String(dataset.name ?? index + 1), short(dataset.context ?? dataset.source ?? dataset)])}
-        />
+        <Provenance run={run} />
+        <Pairs title={trans.__('Data')} rows={run.datasets.map((dataset, index) => [String(dataset.name ?? index + 1), dataWords(dataset)])} />
       </div>
       <Artifacts run={run} parts={parts} />
     </>
   );
+}
+
+/** What a data set was for, how large it is, and its digest. */
+function dataWords({ context, digest, rows, columns, source }: RunDetail['datasets'][number]): string {
+  const size = rows ? `${String(rows)} × ${String(columns ?? '?')}` : '';
+  const words = [context, size, digest].map(part => (typeof part === 'string' ? part : '')).filter(Boolean);
+  return words.join(' · ') || short(source ?? '');
 }
 
 function Pairs(props: {
