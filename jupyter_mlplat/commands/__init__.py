@@ -76,7 +76,7 @@ SHOWN: Mapping[str, Callable[[Any], list[Block]]] = {
     "runs.RunDifference": runs_compared.show_difference,
     "runs.RunCurve": runs_files.show_curve,
     "runs.ArtifactPage": runs_files.show_artifacts,
-    "runs.RegisteredModel": models.show_model,
+    "registry.RegisteredModel": models.show_model,
     "deployments.Deployment": deployments.show_deployment,
     "features.FeatureView": features.show_view,
     "drift.DriftReport": drift.show_report,
