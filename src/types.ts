@@ -951,6 +951,187 @@ export interface Change {
   readonly at: string;
 }
 
+/** One version of a registered model. */
+export interface ModelVersion {
+  readonly name: string;
+  readonly version: string;
+  /** models:/name/version */
+  readonly uri: string;
+  readonly run_id: string | null;
+  readonly source: string | null;
+  readonly aliases: ReadonlyArray<string>;
+  readonly created_at: string | null;
+  readonly status: string;
+}
+
+/** An alias that stands for another version than before. */
+export interface AliasChange {
+  readonly alias: string;
+  /** the version since then; null: it was deleted */
+  readonly version: string | null;
+  /** the version until then */
+  readonly before: string | null;
+  /** who changed it; of one that was approved, who asked for it */
+  readonly by: string;
+  readonly at: string;
+  readonly why: string;
+  readonly approved_by: string | null;
+}
+
+/** The version that an alias is to stand for. */
+export interface AliasTarget {
+  readonly version: string;
+  readonly why: string;
+}
+
+/** What somebody wants of a protected alias, and what a second person said to it. */
+export interface AliasRequest {
+  readonly id: string;
+  /** what is to change: what the alias stands for, or that it is protected, which ends */
+  readonly kind: 'alias' | 'protection';
+  readonly model: string;
+  readonly alias: string;
+  /** what the alias is to stand for; null: it is to be deleted */
+  readonly version: string | null;
+  /** what it stood for when this was asked for */
+  readonly before: string | null;
+  readonly by: string;
+  readonly at: string;
+  readonly why: string;
+  /** stale: the alias was changed in between */
+  readonly state: 'open' | 'approved' | 'rejected' | 'withdrawn' | 'stale';
+  readonly decided_by: string | null;
+  readonly decided_at: string | null;
+  readonly decision_why: string;
+}
+
+/** Why a request is approved, rejected or withdrawn. */
+export interface RequestDecision {
+  readonly why: string;
+}
+
+/** A registered model and its versions, newest first. */
+export interface RegisteredModel {
+  readonly name: string;
+  readonly description: string;
+  /** alias -> version */
+  readonly aliases: Readonly<Record<string, string>>;
+  readonly versions: ReadonlyArray<ModelVersion>;
+  /** changes of aliases made here, newest first; empty in lists */
+  readonly history: ReadonlyArray<AliasChange>;
+  /** aliases that change when a second person approves */
+  readonly protected: ReadonlyArray<string>;
+  /** open ones first, newest first, and the 20 that ended last; empty in lists */
+  readonly requests: ReadonlyArray<AliasRequest>;
+  readonly updated_at: string | null;
+}
+
+/** A column or tensor of a model's signature. */
+export interface ModelField {
+  readonly name: string;
+  readonly type: string;
+  readonly required: boolean;
+  /** of a tensor, -1 for any number; null for a column */
+  readonly shape: ReadonlyArray<number> | null;
+}
+
+/** A deployment that serves a version. */
+export interface VersionDeployment {
+  readonly name: string;
+  readonly state: DeploymentState;
+  /** percent */
+  readonly traffic: number;
+}
+
+/** A version with what it was made of, what it takes and gives, and where it is served. */
+export interface ModelVersionDetail {
+  readonly name: string;
+  readonly version: string;
+  /** models:/name/version */
+  readonly uri: string;
+  readonly run_id: string | null;
+  readonly source: string | null;
+  readonly aliases: ReadonlyArray<string>;
+  readonly created_at: string | null;
+  readonly status: string;
+  readonly description: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly run: ComparedRun | null;
+  /** of its run */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** of its run, last values */
+  readonly metrics: Readonly<Record<string, number | null>>;
+  /** of its run */
+  readonly datasets: ReadonlyArray<Readonly<Record<string, JSONValue>>>;
+  /** of MLflow's signature; null where it has none */
+  readonly inputs: ReadonlyArray<ModelField> | null;
+  readonly outputs: ReadonlyArray<ModelField> | null;
+  readonly flavors: ReadonlyArray<string>;
+  /** bytes */
+  readonly size: number | null;
+  readonly requirements: ReadonlyArray<string>;
+  readonly python: string | null;
+  readonly deployments: ReadonlyArray<VersionDeployment>;
+  /** what could not be read, and why */
+  readonly notes: ReadonlyArray<string>;
+}
+
+/** What a version of a model differs in from another. */
+export interface VersionComparison {
+  readonly before: ModelVersion;
+  readonly after: ModelVersion;
+  readonly signature: ReadonlyArray<Difference>;
+  readonly requirements: ReadonlyArray<Difference>;
+  /** bytes of both */
+  readonly size: ReadonlyArray<number | null>;
+  /** null where a run is not known, or both are of one run */
+  readonly run: RunDifference | null;
+  /** what could not be compared, and why */
+  readonly notes: ReadonlyArray<string>;
+}
+
+/** One thing on the way from data to an endpoint. */
+export interface LineageNode {
+  readonly id: string;
+  readonly kind: 'data' | 'features' | 'notebook' | 'job' | 'run' | 'version' | 'deployment';
+  readonly label: string;
+  readonly detail: string;
+  /** what it opens: the name of data set, feature view or deployment, a notebook's path, the id of a job or run, name/version; null where there is nothing to open */
+  readonly target: string | null;
+}
+
+/** From the id of a node to that of one made of it. */
+export interface LineageEdge {
+  readonly source: string;
+  readonly target: string;
+}
+
+/** Where a version comes from and where it is served, left to right. */
+export interface Lineage {
+  readonly nodes: ReadonlyArray<LineageNode>;
+  readonly edges: ReadonlyArray<LineageEdge>;
+}
+
+/** What there is to know of a version before it is used, after Mitchell et al. 2019, "Model Cards". */
+export interface ModelCard {
+  readonly name: string;
+  readonly version: string;
+  readonly markdown: string;
+  /** false: somebody has written it, here or in MLflow */
+  readonly generated: boolean;
+  /** null too where it was written in MLflow */
+  readonly edited_by: string | null;
+  readonly edited_at: string | null;
+  /** the facts that a card is generated from */
+  readonly data: Readonly<Record<string, JSONValue>>;
+}
+
+/** The text of a card. */
+export interface CardChange {
+  /** Markdown; an empty one brings the generated card back */
+  readonly markdown: string;
+}
+
 /** An MLflow experiment. */
 export interface Experiment {
   readonly id: string;
@@ -1140,49 +1321,6 @@ export interface RunDifference {
   readonly code: string;
   /** what could not be compared, and why */
   readonly notes: ReadonlyArray<string>;
-}
-
-/** One version of a registered model. */
-export interface ModelVersion {
-  readonly name: string;
-  readonly version: string;
-  /** models:/name/version */
-  readonly uri: string;
-  readonly run_id: string | null;
-  readonly source: string | null;
-  readonly aliases: ReadonlyArray<string>;
-  readonly created_at: string | null;
-  readonly status: string;
-}
-
-/** An alias that stands for another version than before. */
-export interface AliasChange {
-  readonly alias: string;
-  /** the version since then; null: it was deleted */
-  readonly version: string | null;
-  /** the version until then */
-  readonly before: string | null;
-  readonly by: string;
-  readonly at: string;
-  readonly why: string;
-}
-
-/** The version that an alias is to stand for. */
-export interface AliasTarget {
-  readonly version: string;
-  readonly why: string;
-}
-
-/** A registered model and its versions, newest first. */
-export interface RegisteredModel {
-  readonly name: string;
-  readonly description: string;
-  /** alias -> version */
-  readonly aliases: Readonly<Record<string, string>>;
-  readonly versions: ReadonlyArray<ModelVersion>;
-  /** changes of aliases made here, newest first; empty in lists */
-  readonly history: ReadonlyArray<AliasChange>;
-  readonly updated_at: string | null;
 }
 
 /** Where a schedule stands; an ended one has no instant left. */

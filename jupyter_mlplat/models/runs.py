@@ -1,4 +1,4 @@
-"""Runs, and the models that they leave."""
+"""Runs: as they stand, side by side, and what is changed of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ RESERVED = ("mlflow.", "mlplat.")
 """Tags that begin so are MLflow's and the platform's own."""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text that a database can keep."""
     if "\x00" in text:
         raise ValueError("has a NUL character")
     return text
@@ -41,7 +42,7 @@ def _tag(key: str) -> str:
 
 RunName = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_run_name)]
 TagName = Annotated[str, Field(min_length=1, max_length=250), AfterValidator(_tag)]
-TagText = Annotated[str, Field(max_length=8000), AfterValidator(_plain)]
+TagText = Annotated[str, Field(max_length=8000), AfterValidator(plain)]
 RunIds = Annotated[list[Annotated[str, Field(max_length=256)]], Field(min_length=1, max_length=1000)]
 
 
@@ -206,47 +207,3 @@ class RunDifference(Model):
     environment: list[Difference] = Field(default_factory=list, description="Python and packages")
     code: str = Field("", description="unified diff of the code cells")
     notes: list[str] = Field(default_factory=list, description="what could not be compared, and why")
-
-
-class ModelVersion(Model):
-    """One version of a registered model."""
-
-    name: str
-    version: str
-    uri: str = Field(description="models:/name/version")
-    run_id: str | None = None
-    source: str | None = None
-    aliases: list[str] = Field(default_factory=list)
-    created_at: AwareDatetime | None = None
-    status: str = "READY"
-
-
-class AliasChange(Model):
-    """An alias that stands for another version than before."""
-
-    alias: str
-    version: str | None = Field(None, description="the version since then; null: it was deleted")
-    before: str | None = Field(None, description="the version until then")
-    by: str
-    at: AwareDatetime
-    why: str = ""
-
-
-class AliasTarget(Model):
-    """The version that an alias is to stand for."""
-
-    version: str = Field(pattern=r"^[1-9][0-9]{0,8}$")
-    why: str = Field("", max_length=500)
-
-
-class RegisteredModel(Model):
-    """A registered model and its versions, newest first."""
-
-    name: str
-    description: str = ""
-    aliases: dict[str, str] = Field(default_factory=dict, description="alias -> version")
-    versions: list[ModelVersion] = Field(default_factory=list)
-    history: list[AliasChange] = Field(
-        default_factory=list, description="changes of aliases made here, newest first; empty in lists"
-    )
-    updated_at: AwareDatetime | None = None
