@@ -159,6 +159,8 @@ def pretended(**fields: Any) -> dict[str, Any]:
         "id": "9", "name": "ctr_search", "owner": "ada", "state": "running", "notebook": "/data/train_ctr.ipynb",
         "parameters": {"epochs": 20, "dataset": "clicks"}, "options": {}, "strategy": "grid", "metric": "auc",
         "direction": "maximize", "parallel": 4, "message": None, "created_at": "2026-11-01T08:00:00Z", "ended_at": None,
+        "objectives": [{"metric": "auc", "direction": "maximize"}], "constraints": [], "sampler": None, "pruner": None,
+        "study": None,
     }  # fmt: skip
     sweep = {**base, **fields}
     states = [one["state"] for one in sweep["points"]]
@@ -209,7 +211,7 @@ def test_points_of_ranges_are_a_scatter_and_one_parameter_is_a_line(view: View) 
     dice = random.Random(3)
     space = {"lr": {"low": 0.0001, "high": 1.0, "log": True}, "depth": {"low": 1, "high": 9, "log": False}}
     drawn = [{"lr": 10 ** dice.uniform(-4, 0), "depth": dice.randint(1, 9)} for _ in range(60)]
-    sweep = pretended(space=space, strategy="optuna", points=points(drawn))
+    sweep = pretended(space=space, strategy="random", points=points(drawn))
     opened = shown(view, sweep)
     picture = opened.get_by_role("img", name=re.compile("^auc by depth and lr"))
     expect(picture.locator("[data-point]")).to_have_count(60)

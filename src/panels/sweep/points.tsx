@@ -4,13 +4,13 @@ import type { JSONValue } from '@lumino/coreutils';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { Sweep, SweepPoint } from '../../types';
-import { number } from '../../widgets/format';
+import { number, valueWords } from '../../widgets/format';
 import { bestIcon } from '../../widgets/icons';
 import { StateBadge, stateWord } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
 import { shortId } from '../jobs/words';
-import { metricWords, parametersOf, valueWords } from './words';
+import { metricWords, parametersOf } from './words';
 
 interface ISort {
   /** `@value`, `@state`, `@job`, or the name of a parameter. */
