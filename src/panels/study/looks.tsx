@@ -74,7 +74,7 @@ export function MarkLegend(props: { readonly trials: ReadonlyArray<ITrial>; read
     best: props.several ? trans.__('on the front') : trans.__('the best'),
     value: trans.__('succeeded'),
     infeasible: trans.__('breaks a constraint'),
-    pruned: trans.__('pruned, at what it reported last'),
+    pruned: trans.__('pruned, at what it reported last (far ones at the edge)'),
     failed: trans.__('failed or cancelled, no value'),
     open: trans.__('not ended yet')
   };
