@@ -98,7 +98,7 @@ def _column(texts: Sequence[str | None]) -> tuple[Numbers, bool]:
 
 def _ranks(values: Sequence[float]) -> Numbers:
     """From 1 for the least on, the mean of their places for those that are equal; NaN stays."""
-    from scipy.stats import rankdata
+    from scipy.stats import rankdata  # type: ignore[import-untyped]
 
     ranks: Numbers = rankdata(values, nan_policy="omit")
     return ranks
