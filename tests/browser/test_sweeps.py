@@ -177,7 +177,10 @@ def points(space: list[dict[str, Any]]) -> list[dict[str, Any]]:
         state = "failed" if n % 11 == 5 else "running" if n % 13 == 7 else "succeeded"
         near = 1 - abs(math.log10(point["lr"]) + 2) / 4 - abs(point["depth"] - 5) / 20 + dice.uniform(-0.03, 0.03)
         value = round(0.6 + 0.3 * near, 4) if state == "succeeded" else None
-        made.append({"job_id": str(100 + n), "state": state, "point": point, "value": value})
+        made.append({
+            "job_id": str(100 + n), "state": state, "point": point, "value": value, "values": [value],
+            "pruned_at": None, "feasible": None, "front": False,
+        })  # fmt: skip
     return made
 
 
