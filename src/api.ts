@@ -35,6 +35,7 @@ import type {
   Status,
   Sweep,
   SweepSpec,
+  SweepStudy,
   When
 } from './types';
 
@@ -157,6 +158,8 @@ export class Api {
     list: (limit: number, after: string | null = null, signal?: AbortSignal): Promise<Page<Sweep>> =>
       this._http.json(['sweeps'], { query: { limit, after }, signal }),
     get: (id: string, signal?: AbortSignal): Promise<Sweep> => this._http.json(['sweeps', id], { signal }),
+    /** What Optuna knows of a sweep whose points it chooses. */
+    study: (id: string, signal?: AbortSignal): Promise<SweepStudy> => this._http.json(['sweeps', id, 'study'], { signal }),
     create: (spec: SweepSpec, idempotencyKey: string = UUID.uuid4()): Promise<Sweep> =>
       this._http.json(['sweeps'], { method: 'POST', body: spec, headers: { 'Idempotency-Key': idempotencyKey } }),
     cancel: (id: string): Promise<Sweep> => this._http.json(['sweeps', id, 'cancel'], { method: 'POST' }),

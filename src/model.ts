@@ -9,7 +9,7 @@ import { type Api, ApiError, type DriftCheckSpec, type IRunQuery, type JobFilter
 import { EventConnection } from './connection';
 import { type Availability, Contact } from './contact';
 import * as followed from './followed';
-import type { IJobMove, IJobView, IScheduleView } from './followed';
+import type { IJobMove, IJobRun, IJobView, IScheduleView } from './followed';
 import { type Ledger, watchLedger } from './ledger';
 import { Resource } from './resource';
 import type {
@@ -27,7 +27,8 @@ import type {
   RunDetail,
   Schedule,
   Status,
-  Sweep
+  Sweep,
+  SweepStudy
 } from './types';
 import { type Topic, Watching } from './watching';
 
@@ -201,6 +202,16 @@ export class PlatformModel implements IDisposable {
   /** A sweep with its points, live until disposed. */
   watchSweep(id: string): Resource<Sweep> {
     return followed.watchSweep(this.api, this._watching, id);
+  }
+
+  /** The study of a sweep by Optuna; follows its trials while `running` says that they run; live until disposed. */
+  watchStudy(id: string, running: () => boolean): Resource<SweepStudy> {
+    return followed.watchStudy(this.api, this._watching, id, running);
+  }
+
+  /** The run that a job left, live until disposed. */
+  watchRunOfJob(id: string): Resource<IJobRun> {
+    return followed.watchRunOfJob(this.api, this._watching, id);
   }
 
   /** A pipeline with its nodes, live until disposed. */

@@ -1323,6 +1323,34 @@ export interface RunDifference {
   readonly notes: ReadonlyArray<string>;
 }
 
+/** The runs whose parameters are weighed, and by which metric. */
+export interface ImportanceRequest {
+  readonly runs: ReadonlyArray<string>;
+  readonly metric: string;
+}
+
+/** How much a parameter has to do with a metric. */
+export interface ParameterImportance {
+  readonly name: string;
+  /** of what all parameters explain, from 0 to 1 */
+  readonly share: number;
+  /** Spearman's, from -1 to 1, of a parameter that is a number */
+  readonly correlation: number | null;
+}
+
+/** How much each parameter of some runs has to do with a metric, the weightiest first. */
+export interface RunImportance {
+  readonly metric: string;
+  /** those that have the metric */
+  readonly runs: number;
+  /** share of the metric's variance, by rank, that the parameters foretell; below 0: none */
+  readonly explained: number | null;
+  /** those that differ */
+  readonly parameters: ReadonlyArray<ParameterImportance>;
+  /** why nothing was weighed */
+  readonly message: string | null;
+}
+
 /** Where a schedule stands; an ended one has no instant left. */
 export type ScheduleState =
   | 'active'

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RunCurves,
         RunDetail,
         RunDifference,
+        RunImportance,
         RunPage,
         RunsDone,
         VersionComparison,
@@ -100,6 +101,10 @@ class Runs:
     def diff(self, before: str, after: str) -> RunDifference:
         """What a run differs in from another: parameters, metrics, packages, code."""
         return platform().runs.comparing.difference(before, after)
+
+    def importance(self, runs: Sequence[str], metric: str) -> RunImportance:
+        """How much each parameter of from 2 to 1000 runs has to do with a metric, the weightiest first."""
+        return platform().runs.importance.of(runs, metric)
 
     # --- changes ----------------------------------------------------------------------------
 

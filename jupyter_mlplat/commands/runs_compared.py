@@ -1,4 +1,4 @@
-"""runs compare, runs diff: runs side by side."""
+"""runs compare, runs diff, runs importance: several runs at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .grammar import Call, Command, argument
 from .jobs_changes import differences_table
 
 if TYPE_CHECKING:
-    from ..models import RunComparison, RunDifference
+    from ..models import RunComparison, RunDifference, RunImportance
 
 PARTS = (
     ("source", "source"), ("parameters", "parameter"), ("metrics", "metric"), ("data", "data set"),
@@ -23,6 +23,12 @@ def compare(call: Call) -> RunComparison:
 
 def diff(call: Call) -> RunDifference:
     return call.platform.runs.comparing.difference(call.args.before, call.args.after)
+
+
+def importance(call: Call) -> RunImportance:
+    args, runs = call.args, call.platform.runs
+    ids = args.ids or [run.id for run in runs.list(experiment=args.experiment, filter=args.filter, limit=1000).items]
+    return runs.importance.of(ids, args.metric)
 
 
 def show_comparison(comparison: RunComparison) -> list[Block]:
@@ -67,6 +73,18 @@ def show_difference(difference: RunDifference) -> list[Block]:
     return blocks
 
 
+def show_importance(found: RunImportance) -> list[Block]:
+    explained = f"{max(0.0, found.explained):.0%}" if found.explained is not None else None
+    rows: list[list[Value]] = [
+        [one.name, f"{one.share:.1%}", None if one.correlation is None else f"{one.correlation:+.2f}"]
+        for one in found.parameters
+    ]
+    return [
+        Facts([("metric", found.metric), ("runs", found.runs), ("foretold by them", explained)]),
+        Table(["parameter", "importance", "correlation"], rows, empty=found.message or "No parameter."),
+    ]
+
+
 COMMANDS = [
     Command(
         "runs", "compare", "runs side by side: what differs", compare, show_comparison,
@@ -75,6 +93,16 @@ COMMANDS = [
             argument("--all", action="store_true", help="what is the same, too"),
         ),
         example="jupyter mlplat runs compare RUN RUN RUN",
+    ),
+    Command(
+        "runs", "importance", "how much each parameter has to do with a metric", importance, show_importance,
+        (
+            argument("ids", nargs="*", metavar="ID", help="five runs or more; by default the newest 1000"),
+            argument("--metric", required=True, metavar="M", help="what the parameters have to do with"),
+            argument("--experiment", metavar="E", help="without ids: name or id of an experiment"),
+            argument("--filter", metavar="F", help="without ids: MLflow's search syntax"),
+        ),
+        example="jupyter mlplat runs importance --experiment ctr --metric auc",
     ),
     Command(
         "runs", "diff", "what is new in a run: parameters, metrics, packages, code", diff, show_difference,

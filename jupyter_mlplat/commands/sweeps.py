@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Invalid
@@ -15,7 +16,7 @@ from .notify import notify_words, wishes
 from .values import build, count, existing_file, read_mapping, split_pair, words
 
 if TYPE_CHECKING:
-    from ..models import Page, Sweep, SweepPoint
+    from ..models import Page, Sweep, SweepPoint, SweepStudy
 
 SWEEP_ID = argument("id", metavar="ID", help="the sweep's id, as `sweeps list` shows it")
 
@@ -139,6 +140,10 @@ def show(call: Call) -> Sweep:
     return call.platform.sweeps.get(call.args.id)
 
 
+def study(call: Call) -> SweepStudy:
+    return call.platform.sweeps.study(call.args.id)
+
+
 def cancel(call: Call) -> Sweep:
     return call.platform.sweeps.cancel(call.args.id)
 
@@ -197,6 +202,7 @@ def show_sweep(one: Sweep) -> list[Block]:
         ("at a time", one.parallel),
         ("best", _point(one.best)),
         ("study", _study(one)),
+        ("dashboard", f"optuna-dashboard {shlex.quote(one.study)}" if one.study else None),
         ("owner", one.owner),
         ("tells", notify_words(one.options.notify)),
     ]
@@ -213,6 +219,33 @@ def show_sweep(one: Sweep) -> list[Block]:
     names = list(one.points[0].point) if one.points else []
     metrics = [each.metric for each in one.objectives] or ["metric"]
     return [Facts(facts), Table(["job", "state", *names, *metrics, ""], rows, empty="No point yet.")]
+
+
+def show_study(one: SweepStudy) -> list[Block]:
+    shares = sorted((one.importance or {}).items(), key=lambda each: -each[1])
+    names = list(dict.fromkeys(name for trial in one.trials for name in trial.params))
+    metrics = max((len(trial.values) for trial in one.trials), default=0)
+    rows: list[list[Value]] = [
+        [
+            str(trial.number),
+            State(trial.state),
+            trial.job_id,
+            *(_cell(trial.params[name]) if name in trial.params else None for name in names),
+            *(trial.values or [None] * metrics),
+            len(trial.intermediate) or None,
+            "best" if trial.number in one.front else None,
+        ]
+        for trial in one.trials
+    ]
+    values = ["value"] if metrics < 2 else [f"value {at}" for at in range(1, metrics + 1)]
+    return [
+        Table(
+            ["parameter", "importance"],
+            [[name, f"{share:.1%}"] for name, share in shares],
+            empty="Importance takes five trials that ran to their end, and that differ.",
+        ),
+        Table(["trial", "state", "job", *names, *values[:metrics], "reports", ""], rows, empty="No trial yet."),
+    ]
 
 
 def _strategy(one: Sweep) -> str:
@@ -276,6 +309,7 @@ COMMANDS = [
         (*LISTING, argument("--mine", action="store_true", help="only your own")),
     ),
     Command("sweeps", "show", "one sweep with its points and the best one", show, show_sweep, (SWEEP_ID,)),
+    Command("sweeps", "study", "its trials in Optuna, and which parameters matter", study, show_study, (SWEEP_ID,)),
     Command("sweeps", "cancel", "end all of its jobs", cancel, show_sweep, (SWEEP_ID,)),
     Command(
         "sweeps", "retry", "run the points again that did not succeed", retry, show_sweep,

@@ -207,3 +207,30 @@ class RunDifference(Model):
     environment: list[Difference] = Field(default_factory=list, description="Python and packages")
     code: str = Field("", description="unified diff of the code cells")
     notes: list[str] = Field(default_factory=list, description="what could not be compared, and why")
+
+
+class ImportanceRequest(Model):
+    """The runs whose parameters are weighed, and by which metric."""
+
+    runs: RunIds
+    metric: str = Field(min_length=1, max_length=1000)
+
+
+class ParameterImportance(Model):
+    """How much a parameter has to do with a metric."""
+
+    name: str
+    share: float = Field(description="of what all parameters explain, from 0 to 1")
+    correlation: float | None = Field(None, description="Spearman's, from -1 to 1, of a parameter that is a number")
+
+
+class RunImportance(Model):
+    """How much each parameter of some runs has to do with a metric, the weightiest first."""
+
+    metric: str
+    runs: int = Field(description="those that have the metric")
+    explained: float | None = Field(
+        None, description="share of the metric's variance, by rank, that the parameters foretell; below 0: none"
+    )
+    parameters: list[ParameterImportance] = Field(default_factory=list, description="those that differ")
+    message: str | None = Field(None, description="why nothing was weighed")

@@ -168,6 +168,20 @@ class RunsDiffHandler(Handler):
         self.reply(await self.call(self.platform.runs.comparing.difference, *runs))
 
 
+class RunsImportanceHandler(Handler):
+    """What some runs owe to which of their parameters."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("read")
+    async def post(self) -> None:
+        from ..models import ImportanceRequest
+
+        asked = self.parse(ImportanceRequest)
+        self.reply(await self.call(self.platform.runs.importance.of, asked.runs, asked.metric))
+
+
 class ExperimentsHandler(Handler):
     """The list of experiments."""
 
@@ -225,6 +239,18 @@ ROUTES = [
                 "What a run differs in from another: parameters, metrics, packages, code",
                 response="RunDifference",
                 query=("run",),
+                errors=(502,),
+            )
+        },
+    ),
+    Route(
+        "/runs/importance",
+        RunsImportanceHandler,
+        {
+            "post": Operation(
+                "How much each parameter of 2 to 1000 runs has to do with a metric",
+                request="ImportanceRequest",
+                response="RunImportance",
                 errors=(502,),
             )
         },

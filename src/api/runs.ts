@@ -11,6 +11,7 @@ import type {
   RunChange,
   RunCurves,
   RunDetail,
+  RunImportance,
   RunPage,
   RunsDone,
 } from '../types';
@@ -36,7 +37,7 @@ const NAMED = 120;
 /** Points of a curve that are asked for. */
 const POINTS = 1000;
 
-/** Milliseconds that a request may take which deletes many runs with their files. */
+/** Milliseconds that a request may take which deletes many runs with their files, or learns from many. */
 const SLOW = 300_000;
 
 export class RunApi {
@@ -81,6 +82,11 @@ export class RunApi {
   /** One metric of some runs, at most `points` points of each. */
   curves(runs: ReadonlyArray<string>, key: string, signal?: AbortSignal, points = POINTS): Promise<RunCurves> {
     return this._http.json(['runs', 'curves'], { query: { run: runs, key, points }, signal });
+  }
+
+  /** How much each parameter of some runs has to do with a metric. */
+  importance(runs: ReadonlyArray<string>, metric: string, signal?: AbortSignal): Promise<RunImportance> {
+    return this._http.json(['runs', 'importance'], { method: 'POST', body: { runs, metric }, signal, timeout: SLOW });
   }
 
   edit(id: string, change: Partial<RunChange>): Promise<Run> {

@@ -1,6 +1,7 @@
 /** How numbers, sizes, times and durations read; every number carries its unit. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { JSONValue } from '@lumino/coreutils';
 
 /** Seconds as people say them: "41 s", "3 min 12 s", "2 h 5 min". */
 export function duration(seconds: number): string {
@@ -193,6 +194,11 @@ export function pretty(value: unknown): string {
   return (JSON.stringify(value, null, 2) ?? '').replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, inner: string) =>
     `[${inner.split(/,\s*\n\s*/).join(', ')}]`
   );
+}
+
+/** One value of a parameter. */
+export function valueWords(value: JSONValue | undefined): string {
+  return typeof value === 'number' ? number(value) : short(value ?? null);
 }
 
 /** A JSON value in one short line. */

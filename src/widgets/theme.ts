@@ -8,6 +8,8 @@ export interface IInk {
   readonly grid: string;
   readonly ground: string;
   readonly brand: string;
+  readonly success: string;
+  readonly error: string;
   readonly dark: boolean;
   readonly font: string;
 }
@@ -21,6 +23,8 @@ function inkOf(): IInk {
     grid: colour('--jp-border-color2'),
     ground: colour('--jp-layout-color1'),
     brand: colour('--jp-brand-color1'),
+    success: colour('--jp-success-color1'),
+    error: colour('--jp-error-color1'),
     dark: document.body.dataset.jpThemeLight === 'false',
     font: `12px ${colour('--jp-ui-font-family') || 'sans-serif'}`
   };

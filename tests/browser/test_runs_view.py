@@ -475,7 +475,23 @@ def test_runs_are_compared(view: View, store: Store) -> None:
     assert violations(page, COMPARE) == []
     compare.get_by_role("tab", name="Scatter").click()
     expect(compare.get_by_role("img", name=re.compile("accuracy by learning_rate of 8 runs"))).to_be_visible()
+    scatter = compare.get_by_role("group", name=re.compile("^accuracy by learning_rate"))
+    expect(scatter).to_have_attribute("data-marks", "8")
+    scatter.focus()
+    page.keyboard.press("ArrowRight")
+    expect(scatter.get_by_role("status")).to_contain_text("learning_rate")
     assert violations(page, COMPARE) == []
+    view.picture("runs-scatter")
+    compare.get_by_role("tab", name="Importance").click()
+    compare.get_by_label("Metric").select_option("loss")
+    bars = compare.get_by_role("list", name="Importance of the parameters for loss").get_by_role("listitem")
+    expect(bars).to_have_count(2, timeout=60_000)
+    expect(bars.first).to_contain_text("learning_rate")
+    with page.expect_download() as saved:
+        compare.get_by_role("button", name=re.compile("as CSV$")).click()
+    assert Path(saved.value.path()).read_text().splitlines()[0] == "parameter,share,correlation"
+    assert violations_in_both(view, COMPARE) == []
+    view.picture("runs-importance")
 
 
 def test_curves_follow_a_run_that_runs(view: View, store: Store) -> None:

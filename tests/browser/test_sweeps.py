@@ -159,6 +159,8 @@ def pretended(**fields: Any) -> dict[str, Any]:
         "id": "9", "name": "ctr_search", "owner": "ada", "state": "running", "notebook": "/data/train_ctr.ipynb",
         "parameters": {"epochs": 20, "dataset": "clicks"}, "options": {}, "strategy": "grid", "metric": "auc",
         "direction": "maximize", "parallel": 4, "message": None, "created_at": "2026-11-01T08:00:00Z", "ended_at": None,
+        "objectives": [{"metric": "auc", "direction": "maximize"}], "constraints": [], "sampler": None, "pruner": None,
+        "study": None,
     }  # fmt: skip
     sweep = {**base, **fields}
     states = [one["state"] for one in sweep["points"]]
@@ -175,7 +177,10 @@ def points(space: list[dict[str, Any]]) -> list[dict[str, Any]]:
         state = "failed" if n % 11 == 5 else "running" if n % 13 == 7 else "succeeded"
         near = 1 - abs(math.log10(point["lr"]) + 2) / 4 - abs(point["depth"] - 5) / 20 + dice.uniform(-0.03, 0.03)
         value = round(0.6 + 0.3 * near, 4) if state == "succeeded" else None
-        made.append({"job_id": str(100 + n), "state": state, "point": point, "value": value})
+        made.append({
+            "job_id": str(100 + n), "state": state, "point": point, "value": value, "values": [value],
+            "pruned_at": None, "feasible": None, "front": False,
+        })  # fmt: skip
     return made
 
 
@@ -209,7 +214,7 @@ def test_points_of_ranges_are_a_scatter_and_one_parameter_is_a_line(view: View) 
     dice = random.Random(3)
     space = {"lr": {"low": 0.0001, "high": 1.0, "log": True}, "depth": {"low": 1, "high": 9, "log": False}}
     drawn = [{"lr": 10 ** dice.uniform(-4, 0), "depth": dice.randint(1, 9)} for _ in range(60)]
-    sweep = pretended(space=space, strategy="optuna", points=points(drawn))
+    sweep = pretended(space=space, strategy="random", points=points(drawn))
     opened = shown(view, sweep)
     picture = opened.get_by_role("img", name=re.compile("^auc by depth and lr"))
     expect(picture.locator("[data-point]")).to_have_count(60)

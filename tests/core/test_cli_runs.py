@@ -109,6 +109,13 @@ def test_runs_are_archived_restored_and_deleted(ids: list[str], monkeypatch: pyt
     assert (done.returncode, done.stdout) == (0, "the run is deleted; 17 B are free\n")
 
 
+def test_parameters_are_weighed(ids: list[str]) -> None:
+    text = ok("runs", "importance", *ids, "--metric", "loss")
+    assert "runs have loss; it takes 5" in text
+    assert as_json("runs", "importance", "--metric", "loss")["parameters"] == []
+    assert "no experiment" in refused(3, "runs", "importance", "--experiment", "none", "--metric", "loss")
+
+
 def test_runs_are_compared(ids: list[str]) -> None:
     text = ok("runs", "compare", *ids)
     assert "run 1  run 2" in text.replace("RUN", "run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,46 @@ def test_what_a_study_is_asked_for(
     assert "optuna, sampler tpe, pruner halving" in shown
     assert "size <= 2" in shown
     assert f"JournalFileBackend({sweep['study']!r})" in shown
+    assert f"optuna-dashboard {sweep['study']}" in shown
+    assert main(["sweeps", "study", sweep["id"]]) == 0
+    assert "No trial yet." in capsys.readouterr().out
+
+
+def test_a_study_says_which_parameters_matter(
+    platform: Platform, notebook: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Platform, "wake_engine", lambda platform: None)
+    words = ["--range", "x=1:9", "-p", "kind=[a, bb]", "--optuna", "20", "--metric", "score"]
+    _, sweep = cli(capsys, "sweeps", "run", notebook, *words)
+    journal(sweep["study"], 4)
+    assert main(["sweeps", "study", sweep["id"]]) == 0
+    assert "takes five trials" in capsys.readouterr().out
+    journal(sweep["study"], 16)
+    assert main(["sweeps", "study", sweep["id"]]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^x +(9\d|100)\.\d%$", shown, re.MULTILINE), shown
+    assert shown.count("complete") == 20
+    _, study = cli(capsys, "sweeps", "study", sweep["id"])
+    assert set(study["importance"]) == {"x", "kind"}
+    assert [len(one["intermediate"]) for one in study["trials"]] == [3] * 20
+    _, grid = cli(capsys, "sweeps", "run", notebook, "-p", "x=[1]")
+    assert main(["sweeps", "study", grid["id"]]) == 3
+
+
+def journal(file: str, trials: int) -> None:
+    """As Optuna itself adds trials to a study: `x` decides, `kind` does nothing."""
+    import optuna
+    from optuna.distributions import CategoricalDistribution, IntDistribution
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    storage = JournalStorage(JournalFileBackend(file))
+    study = optuna.create_study(storage=storage, study_name="sweep", direction="maximize", load_if_exists=True)
+    space = {"x": IntDistribution(1, 9), "kind": CategoricalDistribution(['"a"', '"bb"'])}
+    for number in range(trials):
+        params = {"x": 1 + number % 9, "kind": ['"a"', '"bb"'][number // 2 % 2]}
+        reports = {step: float(step) for step in range(3)}
+        made = optuna.trial.create_trial(
+            params=params, distributions=space, value=float(1 + number % 9), intermediate_values=reports
+        )
+        study.add_trial(made)

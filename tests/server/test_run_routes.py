@@ -227,6 +227,29 @@ async def test_a_run_that_has_kept_no_notebook_is_not_run_again(ask: Ask, ids: l
     (await ask("POST", "runs", "0" * 32, "rerun")).error(404)
 
 
+async def test_parameters_are_weighed(ask: Ask, ids: list[str], client: Any) -> None:
+    for number, id in enumerate(ids * 2):
+        run = id if number < 3 else client.create_run("0").info.run_id
+        client.log_param(run, "x", number)
+        client.log_metric(run, "auc", number / 10)
+        ids.append(run)
+    every = list(dict.fromkeys(ids))
+    said = (await ask("POST", "runs", "importance", body={"runs": every, "metric": "auc"})).json
+    assert (said["runs"], said["message"]) == (6, None)
+    assert [one["name"] for one in said["parameters"]] == ["x", "lr"]
+    few = (await ask("POST", "runs", "importance", body={"runs": every[:3], "metric": "auc"})).json
+    assert (few["parameters"], few["message"]) == ([], "3 of 3 runs have auc; it takes 5")
+    for body, field in (
+        ({"runs": every}, "metric"),
+        ({"runs": every, "metric": ""}, "metric"),
+        ({"runs": [], "metric": "auc"}, "runs"),
+        ({"runs": every[:1], "metric": "auc"}, "run"),
+        ({"runs": [str(number) for number in range(1001)], "metric": "auc"}, "runs"),
+    ):
+        assert set((await ask("POST", "runs", "importance", body=body)).error(422)["fields"]) == {field}
+    (await ask("POST", "runs", "importance", body={"runs": [every[0], "0" * 32], "metric": "auc"})).error(404)
+
+
 async def test_runs_are_compared(ask: Ask, ids: list[str]) -> None:
     said = (await ask("GET", "runs", "compare", params=[("run", id) for id in ids])).json
     assert [run["name"] for run in said["runs"]] == ["run 0", "run 1", "run 2"]

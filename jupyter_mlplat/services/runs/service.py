@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from ...errors import MLPlatError, NotFound
 from ...home import Home
-from ...models import Experiment, ModelVersion, Page, RegisteredModel, RunDetail, RunPage
+from ...models import Experiment, ModelVersion, Page, RegisteredModel, Run, RunDetail, RunPage
 from . import convert
 from .aliases import Aliases
 from .artifacts import Artifacts
@@ -18,6 +18,7 @@ from .compare import Comparing
 from .curves import Curves
 from .edits import RunEdits
 from .ids import no_run, run_id
+from .importance import Importance
 from .index import RunIndex
 from .jobs import JobRuns
 from .notebook import experiment_of
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MLflowRun
 
     from ...store import Store
+
+
+TOGETHER = 100
+"""Runs of one question to MLflow."""
 
 
 class RunsService:
@@ -57,6 +62,7 @@ class RunsService:
         self.edits = RunEdits(self._tracking, store, index, self.get)
         self.comparing = Comparing(self.details, self.artifacts)
         self.versions = Versions(self._tracking, store, self.details, self.comparing, self._registry.get)
+        self.importance = Importance(self.some)
 
     @property
     def tracking_uri(self) -> str:
@@ -135,6 +141,22 @@ class RunsService:
             return [self._get(id) for id in ids]
         self._tracking.deliver_left()
         known = {run.id: run for run in self._reader.details(tables, [run_id(id) for id in ids])}
+        for id in ids:
+            if id not in known:
+                raise no_run(id)
+        return [known[id] for id in ids]
+
+    def some(self, ids: Sequence[str]) -> Sequence[Run]:
+        """Several runs, archived ones too, without what hangs on them. Raises `NotFound`."""
+        if self._tracking.tables() is not None:
+            return self.details(ids)
+        client, names = self.client(), {str(one.experiment_id): one.name for one in self._all_experiments()}
+        known: dict[str, Run] = {}
+        for start in range(0, len(ids), TOGETHER):
+            wanted = ", ".join(f"'{run_id(id)}'" for id in ids[start : start + TOGETHER])
+            with translated("MLflow's runs"):
+                found = client.search_runs([*names], f"attributes.run_id IN ({wanted})", run_view_type=3)
+            known |= {run.info.run_id: convert.to_run(run, names[str(run.info.experiment_id)]) for run in found}
         for id in ids:
             if id not in known:
                 raise no_run(id)

@@ -11,10 +11,12 @@ import { useTrans } from '../../widgets/trans';
 import { usePanel, useResource } from '../context';
 import type { Resource } from '../../resource';
 import { pictureIcon } from '../../widgets/icons';
-import { Bars } from './bars';
-import { Chart } from './chart';
-import { curveRows, savePicture, saveTable } from './files';
-import { type Axis, type IActor, isSingle, seriesOf } from './series';
+import { Bars, type IBar } from '../../widgets/charts/bars';
+import { Chart } from '../../widgets/charts/chart';
+import { savePicture, saveTable } from '../../widgets/charts/files';
+import type { Axis, ISeries } from '../../widgets/charts/plot';
+import { number } from '../../widgets/format';
+import { curveRows, type IActor, isSingle, seriesOf } from './series';
 
 /** How all charts of a view are drawn. */
 export interface IDrawing {
@@ -113,6 +115,12 @@ function useCurves(runs: ReadonlyArray<Run>, metric: string, wanted: boolean): R
   return curves;
 }
 
+/** The one value that a run has, or the mean of a group. */
+function barOf({ id, name, colour, y, band }: ISeries, lit: string | null): IBar {
+  const note = band && band.low[0] !== band.high[0] ? `${number(band.low[0])} … ${number(band.high[0])}` : undefined;
+  return { id, name, colour, value: y.find(value => value !== null) ?? null, note, dim: lit !== null && lit !== id };
+}
+
 interface IDrawnProps extends ICardProps {
   readonly curves: Resource<RunCurves>;
   readonly alone: (single: boolean) => void;
@@ -172,7 +180,7 @@ function Drawn({ metric, runs, actors, drawing, lit, curves, alone }: IDrawnProp
       ) : series.length === 0 ? (
         <p className="jp-mlplat-hint">{trans.__('No run that is shown has it.')}</p>
       ) : single ? (
-        <Bars label={title} series={series} lit={lit} />
+        <Bars label={title} bars={series.map(each => barOf(each, lit))} />
       ) : (
         <Chart label={title} series={series} axis={axis} log={log} lit={lit} plot={plot} />
       )}

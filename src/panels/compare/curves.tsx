@@ -2,6 +2,8 @@
 
 import * as React from 'react';
 import type { Run } from '../../types';
+import { AXES, type Axis } from '../../widgets/charts/plot';
+import { Switch } from '../../widgets/charts/choosers';
 import { Chips } from '../../widgets/chips';
 import { Empty } from '../../widgets/feedback';
 import { hueOf, type IInk, useInk } from '../../widgets/theme';
@@ -9,7 +11,7 @@ import { useTrans } from '../../widgets/trans';
 import { Card, type IDrawing } from './card';
 import { Legend } from './legend';
 import { metricsOf } from './metrics';
-import { AXES, type Axis, type IActor } from './series';
+import type { IActor } from './series';
 
 /** Runs of which curves are drawn. */
 export const MOST = 100;
@@ -86,17 +88,13 @@ export function Curves({ runs }: { readonly runs: ReadonlyArray<Run> }): JSX.Ele
             setDrawing({ ...drawing, axis });
           }}
         />
-        <label className="jp-mlplat-tick">
-          <input
-            type="checkbox"
-            role="switch"
-            checked={drawing.log}
-            onChange={event => {
-              setDrawing({ ...drawing, log: event.target.checked });
-            }}
-          />
-          {trans.__('Log scale')}
-        </label>
+        <Switch
+          label={trans.__('Log scale')}
+          on={drawing.log}
+          turn={log => {
+            setDrawing({ ...drawing, log });
+          }}
+        />
         <label className="jp-mlplat-labelled">
           {trans.__('Smoothing')}
           <input

@@ -3,6 +3,7 @@
 import * as React from 'react';
 import type { Run } from '../../types';
 import { CommandIDs } from '../../tokens';
+import { Switch } from '../../widgets/charts/choosers';
 import { duration } from '../../widgets/format';
 import { isState, StateBadge } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
@@ -49,17 +50,7 @@ export function Differences({ runs }: { readonly runs: ReadonlyArray<Run> }): JS
   return (
     <>
       <div className="jp-mlplat-curveTools">
-        <label className="jp-mlplat-tick">
-          <input
-            type="checkbox"
-            role="switch"
-            checked={only}
-            onChange={event => {
-              setOnly(event.target.checked);
-            }}
-          />
-          {trans.__('Only what differs')}
-        </label>
+        <Switch label={trans.__('Only what differs')} on={only} turn={setOnly} />
         {runs.length > MOST && <span className="jp-mlplat-hint">{trans.__('The first %1 of %2 runs.', MOST, runs.length)}</span>}
       </div>
       <div className="jp-mlplat-jobScroll" tabIndex={0} role="region" aria-label={trans.__('Differences between the runs')}>

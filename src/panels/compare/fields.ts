@@ -1,8 +1,8 @@
 /** What runs can be placed by: parameters and metrics, as numbers or as one of a few words. */
 
 import type { Run } from '../../types';
+import { type ITick, numberAxis } from '../../widgets/charts/axis';
 import { number } from '../../widgets/format';
-import { type ITick, numberAxis } from '../sweep/axis';
 import { metricsOf } from './metrics';
 
 export interface IField {

@@ -2,16 +2,16 @@
 
 import * as React from 'react';
 import type { Run } from '../../types';
+import { type IRoom, useCanvas } from '../../widgets/charts/canvas';
+import { Choose, Ramp } from '../../widgets/charts/choosers';
+import { savePicture } from '../../widgets/charts/files';
 import { pictureIcon } from '../../widgets/icons';
 import { IconButton } from '../../widgets/parts';
 import { Popover } from '../../widgets/popover';
 import { rampOf, useInk } from '../../widgets/theme';
 import { useTrans } from '../../widgets/trans';
 import { Brush, type IStretch } from './brush';
-import { type IRoom, useCanvas } from './canvas';
-import { FieldSelect, Ramp } from './choosers';
 import { fieldsOf, type IField, spreads } from './fields';
-import { savePicture } from './files';
 
 const HEIGHT = 430;
 const TOP = 46;
@@ -31,6 +31,7 @@ const ROUNDS = 12;
 export function Parallel({ runs }: { readonly runs: ReadonlyArray<Run> }): JSX.Element {
   const trans = useTrans();
   const ink = useInk();
+  const canvas = React.useRef<HTMLCanvasElement>(null);
   const fields = React.useMemo(() => fieldsOf(runs), [runs]);
   const [wanted, setWanted] = React.useState<ReadonlyArray<string> | null>(null);
   const [coloured, setColoured] = React.useState('');
@@ -59,7 +60,7 @@ export function Parallel({ runs }: { readonly runs: ReadonlyArray<Run> }): JSX.E
     },
     [axes, colour, inside, ink]
   );
-  const { box, canvas, width } = useCanvas(HEIGHT, draw);
+  const { box, width } = useCanvas(canvas, HEIGHT, draw);
   const count = inside.filter(Boolean).length;
   if (fields.length === 0 || colour === null) {
     return <p className="jp-mlplat-hint">{trans.__('These runs have no parameter and no metric yet.')}</p>;
@@ -86,8 +87,8 @@ export function Parallel({ runs }: { readonly runs: ReadonlyArray<Run> }): JSX.E
             </div>
           )}
         </Popover>
-        <FieldSelect label={trans.__('Colour')} fields={fields} chosen={colour.id} choose={setColoured} />
-        <Ramp field={colour} />
+        <Choose label={trans.__('Colour')} choices={fields} chosen={colour.id} choose={setColoured} />
+        <Ramp title={colour.title} ends={colour.ends} />
         <span aria-live="polite">{trans.__('%1 of %2 runs', count, runs.length)}</span>
         <IconButton
           icon={pictureIcon}

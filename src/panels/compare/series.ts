@@ -1,24 +1,7 @@
 /** Curves as a chart draws them: over steps or time, smoothed, alone or as the band of a group. */
 
 import type { Run, RunCurve } from '../../types';
-
-/** What stands below the curves. */
-export const AXES = ['step', 'time', 'relative'] as const;
-export type Axis = (typeof AXES)[number];
-
-export type Values = ReadonlyArray<number | null>;
-
-/** One line, or the mean of a group with its band. */
-export interface ISeries {
-  readonly id: string;
-  readonly name: string;
-  readonly colour: string;
-  readonly x: ReadonlyArray<number>;
-  readonly y: Values;
-  /** What was logged, where `y` is smoothed. */
-  readonly raw: Values | null;
-  readonly band: { readonly low: Values; readonly high: Values } | null;
-}
+import type { Axis, ISeries, Values } from '../../widgets/charts/plot';
 
 /** Somebody that has a line: a run, or runs with the same value of a parameter. */
 export interface IActor {
@@ -118,4 +101,21 @@ export function seriesOf(actors: ReadonlyArray<IActor>, curves: ReadonlyArray<Ru
 /** True where no run has more than one point: bars say it better. */
 export function isSingle(curves: ReadonlyArray<RunCurve>): boolean {
   return curves.every(curve => curve.count <= 1);
+}
+
+/** The points of a metric, one per line. */
+export function curveRows(curves: ReadonlyArray<RunCurve>, runs: ReadonlyArray<Run>): (string | number | null)[][] {
+  const names = new Map(runs.map(run => [run.id, run.name]));
+  return [
+    ['run_id', 'run_name', 'step', 'time', 'value'],
+    ...curves.flatMap(curve =>
+      curve.value.map((value, index) => [
+        curve.run_id,
+        names.get(curve.run_id) ?? '',
+        curve.step[index],
+        new Date(curve.time[index]).toISOString(),
+        value
+      ])
+    )
+  ];
 }

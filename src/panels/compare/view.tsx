@@ -13,10 +13,11 @@ import { type IPanelContext, PanelWidget, Show } from '../context';
 import { codeOf } from './code';
 import { Curves } from './curves';
 import { Differences } from './differences';
+import { Importance } from './importance';
 import { Parallel } from './parallel';
 import { Scatter } from './scatter';
 
-const PAGES = ['curves', 'differences', 'parallel', 'scatter'] as const;
+const PAGES = ['curves', 'differences', 'parallel', 'scatter', 'importance'] as const;
 type PageName = (typeof PAGES)[number];
 
 export class CompareView extends PanelWidget {
@@ -75,7 +76,8 @@ function Compared({ runs, wanted }: IComparedProps): JSX.Element {
     curves: trans.__('Curves'),
     differences: trans.__('Differences'),
     parallel: trans.__('Parallel coordinates'),
-    scatter: trans.__('Scatter')
+    scatter: trans.__('Scatter'),
+    importance: trans.__('Importance')
   };
   const gone = wanted.length - runs.length;
   return (
@@ -114,6 +116,7 @@ function Compared({ runs, wanted }: IComparedProps): JSX.Element {
           {page === 'differences' && <Differences runs={runs} />}
           {page === 'parallel' && <Parallel runs={runs} />}
           {page === 'scatter' && <Scatter runs={runs} />}
+          {page === 'importance' && <Importance runs={runs} />}
         </div>
       )}
     </>

@@ -4,13 +4,14 @@ import type { JSONValue } from '@lumino/coreutils';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { JobState, Sweep, SweepPoint } from '../../types';
-import { number } from '../../widgets/format';
+import { keyOf } from '../../widgets/charts/axis';
+import { number, valueWords } from '../../widgets/format';
 import { bestIcon } from '../../widgets/icons';
 import { StateIcon, stateWord } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
-import { keyOf, valuesOf } from './axis';
-import { better, goodness, metricWords, pointWords, valueWords } from './words';
+import { valuesOf } from './space';
+import { better, goodness, metricWords, pointWords } from './words';
 
 /** How strong the colour of the best value is, in percent: text on it is still read well. */
 const STRONG = 46;

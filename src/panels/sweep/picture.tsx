@@ -5,7 +5,7 @@ import type { Sweep } from '../../types';
 import { number } from '../../widgets/format';
 import { StateIcon } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
-import { isSpan, valuesOf } from './axis';
+import { isSpan, valuesOf } from './space';
 import { HeatMap } from './heat-map';
 import { Plot } from './plot';
 import { metricWords, parametersOf } from './words';

@@ -3,11 +3,12 @@
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { Sweep, SweepPoint } from '../../types';
+import { type IAxis, numberAxis } from '../../widgets/charts/axis';
 import { number } from '../../widgets/format';
 import { stateWord } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
-import { axisOf, type IAxis, numberAxis } from './axis';
+import { axisOf } from './space';
 import { goodness, metricWords, pointWords } from './words';
 
 const HEIGHT = 320;

@@ -4,16 +4,16 @@ import type { JSONValue } from '@lumino/coreutils';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { Sweep, SweepPoint } from '../../types';
-import { number } from '../../widgets/format';
+import { number, valueWords } from '../../widgets/format';
 import { bestIcon } from '../../widgets/icons';
 import { StateBadge, stateWord } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
 import { shortId } from '../jobs/words';
-import { metricWords, parametersOf, valueWords } from './words';
+import { metricWords, parametersOf } from './words';
 
 interface ISort {
-  /** `@value`, `@state`, `@job`, or the name of a parameter. */
+  /** `@state`, `@job`, `@0` for the first of the objectives and so on, or the name of a parameter. */
   readonly by: string;
   readonly down: boolean;
 }
@@ -26,14 +26,19 @@ function compare(one: JSONValue | undefined, other: JSONValue | undefined): numb
   return text(one).localeCompare(text(other), undefined, { numeric: true });
 }
 
+/** What a point reached of an objective; the notebook's own metric has no objective. */
+function valueOf(point: SweepPoint, at: number): number | null {
+  return at === 0 ? point.value : (point.values[at] ?? null);
+}
+
 function sorted(points: ReadonlyArray<SweepPoint>, { by, down }: ISort): SweepPoint[] {
   const sign = down ? -1 : 1;
   return [...points].sort((one, other) => {
-    if (by === '@value') {
+    if (/^@\d+$/.test(by)) {
+      const at = Number(by.slice(1));
+      const [first, second] = [valueOf(one, at), valueOf(other, at)];
       // Points without a value come last, whichever way one sorts.
-      return one.value === null || other.value === null
-        ? Number(one.value === null) - Number(other.value === null)
-        : sign * (one.value - other.value);
+      return first === null || second === null ? Number(first === null) - Number(second === null) : sign * (first - second);
     }
     const key = (point: SweepPoint): JSONValue | undefined =>
       by === '@state' ? point.state : by === '@job' ? point.job_id : point.point[by];
@@ -43,10 +48,11 @@ function sorted(points: ReadonlyArray<SweepPoint>, { by, down }: ISort): SweepPo
 
 export function PointTable({ sweep }: { readonly sweep: Sweep }): JSX.Element {
   const trans = useTrans();
-  const [sort, setSort] = React.useState<ISort>({ by: '@value', down: sweep.direction === 'maximize' });
+  const metrics = sweep.objectives.length > 0 ? sweep.objectives : [{ metric: metricWords(sweep, trans), direction: sweep.direction }];
+  const [sort, setSort] = React.useState<ISort>({ by: '@0', down: sweep.direction === 'maximize' });
   const points = React.useMemo(() => sorted(sweep.points, sort), [sweep.points, sort]);
   const names = parametersOf(sweep);
-  const heading = (by: string, words: string, numeric = false): JSX.Element => (
+  const heading = (by: string, words: string, numeric = false, down = false): JSX.Element => (
     <th
       key={by}
       scope="col"
@@ -57,7 +63,7 @@ export function PointTable({ sweep }: { readonly sweep: Sweep }): JSX.Element {
         type="button"
         className="jp-mlplat-sort"
         onClick={() => {
-          setSort({ by, down: sort.by === by ? !sort.down : by === '@value' && sweep.direction === 'maximize' });
+          setSort({ by, down: sort.by === by ? !sort.down : down });
         }}
       >
         {words}
@@ -74,15 +80,15 @@ export function PointTable({ sweep }: { readonly sweep: Sweep }): JSX.Element {
           {heading('@job', trans.__('Job'))}
           {heading('@state', trans.__('State'))}
           {names.map(name => heading(name, name, isNumeric(sweep, name)))}
-          {heading('@value', metricWords(sweep, trans), true)}
+          {metrics.map(({ metric, direction }, at) => heading(`@${at}`, metric, true, direction === 'maximize'))}
           <th scope="col">
-            <span className="jp-mlplat-sr">{trans.__('Best')}</span>
+            <span className="jp-mlplat-sr">{trans.__('Remarks')}</span>
           </th>
         </tr>
       </thead>
       <tbody>
         {points.map(point => (
-          <PointRow key={point.job_id} sweep={sweep} point={point} names={names} />
+          <PointRow key={point.job_id} sweep={sweep} point={point} names={names} metrics={metrics.length} />
         ))}
       </tbody>
     </table>
@@ -93,13 +99,21 @@ function isNumeric(sweep: Sweep, name: string): boolean {
   return sweep.points.every(each => typeof each.point[name] === 'number');
 }
 
-function PointRow(props: { readonly sweep: Sweep; readonly point: SweepPoint; readonly names: ReadonlyArray<string> }): JSX.Element {
+interface IPointRowProps {
+  readonly sweep: Sweep;
+  readonly point: SweepPoint;
+  readonly names: ReadonlyArray<string>;
+  /** How many columns of values there are. */
+  readonly metrics: number;
+}
+
+function PointRow(props: IPointRowProps): JSX.Element {
   const { sweep, point } = props;
   const trans = useTrans();
   const { commands } = usePanel();
   const best = point.job_id === sweep.best?.job_id;
   return (
-    <tr data-point={point.job_id} data-state={point.state} data-best={best || undefined}>
+    <tr data-point={point.job_id} data-state={point.state} data-best={best || point.front || undefined}>
       <th scope="row">
         <button
           type="button"
@@ -120,13 +134,19 @@ function PointRow(props: { readonly sweep: Sweep; readonly point: SweepPoint; re
           {valueWords(point.point[name])}
         </td>
       ))}
-      <td className="jp-mod-number">{best ? <b>{number(point.value)}</b> : number(point.value)}</td>
+      {Array.from({ length: props.metrics }, (_, at) => (
+        <td key={at} className="jp-mod-number">
+          {best || point.front ? <b>{number(valueOf(point, at))}</b> : number(valueOf(point, at))}
+        </td>
+      ))}
       <td>
-        {best && (
+        {(best || point.front) && (
           <span className="jp-mlplat-bestMark">
-            <bestIcon.react tag="span" width="13px" height="13px" /> {trans.__('best')}
+            <bestIcon.react tag="span" width="13px" height="13px" /> {best ? trans.__('best') : trans.__('on the front')}
           </span>
         )}
+        {point.feasible === false && trans.__('breaks a constraint')}
+        {point.pruned_at !== null && trans.__('at step %1', point.pruned_at)}
       </td>
     </tr>
   );

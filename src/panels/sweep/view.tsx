@@ -4,18 +4,20 @@ import * as React from 'react';
 import type { Resource } from '../../resource';
 import { CommandIDs } from '../../tokens';
 import type { Sweep } from '../../types';
-import { duration, number, short } from '../../widgets/format';
-import { bestIcon, sweepIcon } from '../../widgets/icons';
+import { duration, short } from '../../widgets/format';
+import { sweepIcon } from '../../widgets/icons';
 import { Copyable, Facts } from '../../widgets/parts';
 import { isState, StateBadge, stateTone, stateWord } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show } from '../context';
 import { shortId } from '../jobs/words';
+import { Study } from '../study/study';
+import { Best } from './best';
 import { Picture } from './picture';
 import { PointTable } from './points';
 import { SweepProgress } from './row';
-import { failedPoints, metricWords, pointWords, progressWords, strategyWords } from './words';
+import { failedPoints, metricWords, objectiveWords, progressWords, strategyWords, studyWords } from './words';
 
 export class SweepView extends PanelWidget {
   constructor(context: IPanelContext, readonly sweepId: string) {
@@ -48,6 +50,7 @@ export class SweepView extends PanelWidget {
           {sweep => (
             <>
               <Head sweep={sweep} />
+              {sweep.strategy === 'optuna' && <Study sweep={sweep} />}
               <section className="jp-mlplat-card" aria-labelledby="jp-mlplat-h-picture">
                 <h2 id="jp-mlplat-h-picture">{trans.__('%1 by parameters', metricWords(sweep, trans))}</h2>
                 <Picture sweep={sweep} />
@@ -96,7 +99,7 @@ function Head({ sweep }: { readonly sweep: Sweep }): JSX.Element {
           {sweep.message}
         </p>
       )}
-      {sweep.best && <Best sweep={sweep} />}
+      <Best sweep={sweep} />
       <Facts rows={factsOf(sweep, trans)} />
       {shared.length > 0 && (
         <ul className="jp-mlplat-chips" aria-label={trans.__('Values that all points share')}>
@@ -111,40 +114,23 @@ function Head({ sweep }: { readonly sweep: Sweep }): JSX.Element {
   );
 }
 
-function Best({ sweep }: { readonly sweep: Sweep }): JSX.Element | null {
-  const trans = useTrans();
-  const { best } = sweep;
-  if (best === null) {
-    return null;
-  }
-  return (
-    <p className="jp-mlplat-bestPoint">
-      <bestIcon.react tag="span" width="16px" height="16px" />
-      <span>
-        {trans.__('Best:')} <b>{`${metricWords(sweep, trans)} ${number(best.value)}`}</b> {trans.__('at %1', pointWords(best.point))}
-      </span>
-      <CommandButton command={CommandIDs.openJob} args={{ id: best.job_id }} label={trans.__('Open its job')} />
-    </p>
-  );
-}
-
 function factsOf(sweep: Sweep, trans: ReturnType<typeof useTrans>): Array<readonly [string, React.ReactNode]> {
   const counts = Object.entries(sweep.counts)
     .map(([state, count]) => `${count} ${isState(state) ? stateWord(state, trans).toLocaleLowerCase() : state}`)
     .join(' · ');
-  const smaller = sweep.direction === 'minimize';
   const rows: Array<readonly [string, React.ReactNode] | false> = [
     [trans.__('Points'), counts || trans.__('none yet')],
     [trans.__('Strategy'), strategyWords(sweep, trans)],
-    [
-      trans.__('Metric'),
-      `${sweep.metric ?? trans.__('the notebook’s own')}, ${smaller ? trans.__('smaller is better') : trans.__('larger is better')}`
-    ],
+    [trans.__('Metric'), objectiveWords(sweep, trans)],
+    sweep.constraints.length > 0 && [trans.__('Constraints'), sweep.constraints.join(', ')],
     sweep.parallel !== null && [trans.__('At a time'), String(sweep.parallel)],
     [trans.__('Notebook'), <Copyable key="n" text={sweep.notebook} shown={sweep.notebook.split('/').pop()} label={trans.__('path')} />],
     [trans.__('Began'), <RelativeTime key="b" time={sweep.created_at} />],
     sweep.ended_at !== null && [trans.__('Took'), duration((Date.parse(sweep.ended_at) - Date.parse(sweep.created_at)) / 1000)],
-    [trans.__('Owner'), sweep.owner]
+    [trans.__('Owner'), sweep.owner],
+    sweep.study !== null && [trans.__('Study'), <Copyable key="s" text={sweep.study} shown={sweep.study.split('/').pop()} label={trans.__('path')} />],
+    sweep.study !== null && [trans.__('In Optuna'), <Copyable key="o" text={studyWords(sweep.study).optuna} shown="optuna.load_study(…)" label={trans.__('code')} />],
+    sweep.study !== null && [trans.__('Dashboard'), <Copyable key="d" text={studyWords(sweep.study).dashboard} shown="optuna-dashboard …" label={trans.__('command')} />]
   ];
   return rows.filter(row => row !== false);
 }

@@ -1,9 +1,8 @@
 /** Sweeps in words and figures: how far one is, which points are good, how a point reads. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { JSONValue } from '@lumino/coreutils';
 import { ENDED_JOB_STATES, type JobState, type Sweep, type SweepPoint } from '../../types';
-import { number, short } from '../../widgets/format';
+import { number, valueWords } from '../../widgets/format';
 
 /** So many points have ended, whatever their state. */
 export function endedPoints(sweep: Sweep): number {
@@ -33,11 +32,6 @@ export function pointWords(point: SweepPoint['point']): string {
     .join(', ');
 }
 
-/** One value of a parameter. */
-export function valueWords(value: JSONValue | undefined): string {
-  return typeof value === 'number' ? number(value) : short(value ?? null);
-}
-
 /** The parameters that vary, in the order of the space. */
 export function parametersOf(sweep: Sweep): string[] {
   return Object.keys(sweep.space);
@@ -54,9 +48,29 @@ export function strategyWords(sweep: Sweep, trans: TranslationBundle): string {
       return trans.__('grid: every combination');
     case 'random':
       return trans.__('random points');
-    case 'optuna':
-      return trans.__('chosen by Optuna');
+    case 'optuna': {
+      const chosen = trans.__('chosen by Optuna, sampler %1', sweep.sampler ?? 'tpe');
+      return sweep.pruner === null || sweep.pruner === 'none' ? chosen : trans.__('%1, pruner %2', chosen, sweep.pruner);
+    }
   }
+}
+
+/** What is better, of each metric. */
+export function objectiveWords(sweep: Sweep, trans: TranslationBundle): string {
+  const words = (metric: string, direction: Sweep['direction']): string =>
+    direction === 'minimize' ? trans.__('%1, smaller is better', metric) : trans.__('%1, larger is better', metric);
+  return sweep.objectives.length > 0
+    ? sweep.objectives.map(each => words(each.metric, each.direction)).join('; ')
+    : words(sweep.metric ?? trans.__('the notebook’s own'), sweep.direction);
+}
+
+/** How Optuna itself opens a study, and its dashboard, which is a package of its own. */
+export function studyWords(path: string): { readonly optuna: string; readonly dashboard: string } {
+  const quoted = path.includes("'") ? JSON.stringify(path) : `'${path}'`;
+  return {
+    optuna: `optuna.load_study(study_name="sweep", storage=JournalStorage(JournalFileBackend(${quoted})))`,
+    dashboard: `optuna-dashboard ${/^[\w@%+=:,./-]+$/.test(path) ? path : quoted}`
+  };
 }
 
 /** The better of two points: one with a value before one without. */

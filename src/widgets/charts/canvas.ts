@@ -7,13 +7,13 @@ export interface IRoom {
   readonly height: number;
 }
 
-/** The canvas, and its size in pixels of the page; `draw` is called when it or the size changes. */
+/** Fills `canvas`: `draw` is called when it or the size changes. The box that gives the room, and its width in pixels of the page. */
 export function useCanvas(
+  canvas: React.RefObject<HTMLCanvasElement>,
   height: number,
   draw: (pen: CanvasRenderingContext2D, room: IRoom) => void
-): { readonly box: React.RefObject<HTMLDivElement>; readonly canvas: React.RefObject<HTMLCanvasElement>; readonly width: number } {
+): { readonly box: React.RefObject<HTMLDivElement>; readonly width: number } {
   const box = React.useRef<HTMLDivElement>(null);
-  const canvas = React.useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = React.useState(800);
   React.useLayoutEffect(() => {
     const node = box.current;
@@ -40,6 +40,6 @@ export function useCanvas(
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, width, height);
     draw(pen, { width, height });
-  }, [width, height, draw]);
-  return { box, canvas, width };
+  }, [canvas, width, height, draw]);
+  return { box, width };
 }

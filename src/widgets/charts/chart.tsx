@@ -2,11 +2,10 @@
 
 import type uPlot from 'uplot';
 import * as React from 'react';
-import { clock, number } from '../../widgets/format';
-import { useInk } from '../../widgets/theme';
-import { useTrans } from '../../widgets/trans';
-import { type IFound, light, plotInto } from './plot';
-import type { Axis, ISeries } from './series';
+import { clock, number } from '../format';
+import { useInk } from '../theme';
+import { useTrans } from '../trans';
+import { type Axis, type IFound, type ISeries, light, plotInto } from './plot';
 
 const HEIGHT = 230;
 
@@ -21,6 +20,10 @@ interface IChartProps {
   readonly log: boolean;
   /** The series that stands out. */
   readonly lit: string | null;
+  /** What is said of a series beside its value. */
+  readonly more?: (id: string) => React.ReactNode;
+  /** What a press on a series, or Enter, does. */
+  readonly open?: (id: string) => void;
   /** The chart that is drawn, for whoever makes a picture of it. */
   readonly plot: React.MutableRefObject<uPlot | null>;
 }
@@ -30,7 +33,7 @@ interface IZoom {
   readonly max: number;
 }
 
-export function Chart({ label, series, axis, log, lit, plot }: IChartProps): JSX.Element {
+export function Chart({ label, series, axis, log, lit, more, open, plot }: IChartProps): JSX.Element {
   const trans = useTrans();
   const ink = useInk();
   const box = React.useRef<HTMLDivElement>(null);
@@ -112,6 +115,12 @@ export function Chart({ label, series, axis, log, lit, plot }: IChartProps): JSX
       case '-':
         scale(1 / ZOOM);
         break;
+      case 'Enter':
+        if (!found || !open) {
+          return;
+        }
+        open(found.series.id);
+        break;
       case '0':
       case 'Escape':
         chart.setScale('x', { min: null as unknown as number, max: null as unknown as number });
@@ -130,13 +139,39 @@ export function Chart({ label, series, axis, log, lit, plot }: IChartProps): JSX
       tabIndex={0}
       aria-label={trans.__('%1; arrows read it, plus and minus zoom, 0 shows all', label)}
       onKeyDown={onKey}
+      style={open && found ? { cursor: 'pointer' } : undefined}
+      onClick={() => {
+        if (found) {
+          open?.(found.series.id);
+        }
+      }}
     >
-      {found && <Tip found={found} axis={axis} />}
+      {found && open && <Trace found={found} plot={plot} />}
+      {found && <Tip found={found} axis={axis} more={more} />}
     </div>
   );
 }
 
-function Tip({ found, axis }: { readonly found: IFound; readonly axis: Axis }): JSX.Element {
+/** The whole line of what is found, above the others. */
+function Trace({ found, plot }: { readonly found: IFound; readonly plot: React.MutableRefObject<uPlot | null> }): JSX.Element | null {
+  const chart = plot.current;
+  if (chart === null) {
+    return null;
+  }
+  const { x, y, colour } = found.series;
+  const corners = x.flatMap((at, index) => {
+    const value = y[index];
+    return value === null ? [] : [`${chart.valToPos(at, 'x')},${chart.valToPos(value, 'y')}`];
+  });
+  return (
+    <svg className="jp-mlplat-chartTrace" style={found.plot} width={chart.over.clientWidth} height={chart.over.clientHeight} aria-hidden>
+      <polyline points={corners.join(' ')} style={{ stroke: colour }} />
+    </svg>
+  );
+}
+
+function Tip(props: { readonly found: IFound; readonly axis: Axis; readonly more?: (id: string) => React.ReactNode }): JSX.Element {
+  const { found, axis, more } = props;
   const trans = useTrans();
   const { series, index } = found;
   const left = found.left + found.plot.left;
@@ -154,6 +189,7 @@ function Tip({ found, axis }: { readonly found: IFound; readonly axis: Axis }): 
         {series.raw && <span>{trans.__('logged %1', number(series.raw[index]))}</span>}
         {band && <span>{trans.__('%1 to %2', number(band.low[index]), number(band.high[index]))}</span>}
         <span>{place}</span>
+        {more?.(series.id)}
       </p>
     </>
   );

@@ -1,9 +1,7 @@
-/** Where a value of a parameter stands on an axis: by its size, by its order of magnitude, or by its place. */
+/** Where a value stands on an axis: by its size, by its order of magnitude, or by its place among others. */
 
 import type { JSONValue } from '@lumino/coreutils';
-import type { Span, Sweep } from '../../types';
-import { number } from '../../widgets/format';
-import { valueWords } from './words';
+import { number, valueWords } from '../format';
 
 export interface ITick {
   /** From 0 to 1. */
@@ -19,22 +17,9 @@ export interface IAxis {
   readonly ticks: ReadonlyArray<ITick>;
 }
 
-/** True for a range of numbers. */
-export function isSpan(values: Sweep['space'][string] | undefined): values is Span {
-  return values !== undefined && 'low' in values;
-}
-
 /** A key by which equal values are equal. */
 export function keyOf(value: JSONValue | undefined): string {
   return JSON.stringify(value ?? null);
-}
-
-/** The different values that a parameter takes, numbers by size, others as they come. */
-export function valuesOf(sweep: Sweep, name: string): JSONValue[] {
-  const listed = sweep.space[name];
-  const all = isSpan(listed) ? [] : [...listed];
-  const values = [...new Map([...all, ...sweep.points.map(each => each.point[name])].map(value => [keyOf(value), value])).values()];
-  return values.every(value => typeof value === 'number') ? values.sort((one, other) => Number(one) - Number(other)) : values;
 }
 
 /** Steps of 1, 2 or 5 times a power of ten within a range, about five of them. */
@@ -66,7 +51,15 @@ function logarithmic(name: string, low: number, high: number): IAxis {
   return { name, scale: 'log', place, ticks: values.map(value => ({ at: place(value) ?? 0, label: number(value) })) };
 }
 
-function places(name: string, values: ReadonlyArray<JSONValue>): IAxis {
+/** The axis of whole numbers. */
+export function wholeAxis(name: string, low: number, high: number): IAxis {
+  const axis = linear(name, low, high);
+  const whole = round(low, Math.max(high, low + 1)).filter(value => Number.isInteger(value) && value <= high);
+  return { ...axis, ticks: whole.map(value => ({ at: axis.place(value) ?? 0, label: number(value) })) };
+}
+
+/** The axis of a few values, as far from each other as they have room. */
+export function placesAxis(name: string, values: ReadonlyArray<JSONValue>): IAxis {
   const order = new Map(values.map((value, index) => [keyOf(value), (index + 0.5) / values.length]));
   return {
     name,
@@ -76,23 +69,8 @@ function places(name: string, values: ReadonlyArray<JSONValue>): IAxis {
   };
 }
 
-/** The axis of numbers between two. */
+/** The axis of numbers from the least to the most of some. */
 export function numberAxis(name: string, values: ReadonlyArray<number>, log = false): IAxis {
-  const low = Math.min(...values);
-  const high = Math.max(...values);
+  const [low, high] = values.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [Infinity, -Infinity]);
   return log && low > 0 && high > low ? logarithmic(name, low, high) : linear(name, low, high);
-}
-
-/** The axis of a parameter, as its space says. */
-export function axisOf(sweep: Sweep, name: string): IAxis {
-  const space = sweep.space[name];
-  if (isSpan(space)) {
-    return numberAxis(name, [space.low, space.high], space.log);
-  }
-  const values = valuesOf(sweep, name);
-  const numbers = values.filter(value => typeof value === 'number');
-  if (numbers.length < values.length || numbers.length < 2) {
-    return places(name, values);
-  }
-  return numberAxis(name, numbers, Math.min(...numbers) > 0 && Math.max(...numbers) / Math.min(...numbers) >= 50);
 }

@@ -1,9 +1,28 @@
 /** The chart of some series: uPlot, with lines that each have places of their own, bands, and the theme's colours. */
 
 import uPlot from 'uplot';
-import { clock, number } from '../../widgets/format';
-import type { IInk } from '../../widgets/theme';
-import type { Axis, ISeries, Values } from './series';
+import { clock, number } from '../format';
+import type { IInk } from '../theme';
+
+/** What stands below the lines. */
+export const AXES = ['step', 'time', 'relative'] as const;
+export type Axis = (typeof AXES)[number];
+
+export type Values = ReadonlyArray<number | null>;
+
+/** One line, or the mean of a group with its band. */
+export interface ISeries {
+  readonly id: string;
+  readonly name: string;
+  readonly colour: string;
+  readonly x: ReadonlyArray<number>;
+  readonly y: Values;
+  /** What was logged, where `y` is smoothed. */
+  readonly raw: Values | null;
+  readonly band: { readonly low: Values; readonly high: Values } | null;
+  /** Thin and dashed: it counts less than the others. */
+  readonly pale?: boolean;
+}
 
 export interface IPlotOptions {
   readonly series: ReadonlyArray<ISeries>;
@@ -27,6 +46,8 @@ export interface IFound {
 
 /** Pixels within which a point is near. */
 const NEAR = 40;
+
+const DASH = [4, 3];
 
 const GAP: readonly [number, number] = [0, 1];
 
@@ -162,8 +183,8 @@ export function plotInto(node: HTMLElement, options: IPlotOptions): uPlot {
     { scale: 'x', auto: true, sorted: 1 as const },
     { scale: 'y', auto: true }
   ];
-  const add = (x: ReadonlyArray<number>, y: Values, stroke: string, thick: number): void => {
-    lines.push({ facets, stroke, width: thick, paths: line, points: { show: false } });
+  const add = (x: ReadonlyArray<number>, y: Values, stroke: string, thick: number, dash?: number[]): void => {
+    lines.push({ facets, stroke, width: thick, dash, paths: line, points: { show: false } });
     data.push([x, above(y, log)]);
   };
   for (const { x, raw, colour } of series) {
@@ -171,8 +192,8 @@ export function plotInto(node: HTMLElement, options: IPlotOptions): uPlot {
       add(x, raw, colour.replace(')', ' / 0.28)'), 1);
     }
   }
-  for (const { x, y, colour, band } of series) {
-    add(x, y, colour, band === null ? 1.5 : 2);
+  for (const { x, y, colour, band, pale } of series) {
+    add(x, y, colour, pale ? 1 : band === null ? 1.5 : 2, pale ? DASH : undefined);
   }
   if (lines.length === 0) {
     add([], [], ink.faint, 1);

@@ -1,8 +1,7 @@
 /** What is drawn as a picture and as a table for other programs. */
 
-import type { Run, RunCurve } from '../../types';
-import { save } from '../../widgets/save';
-import type { IInk } from '../../widgets/theme';
+import { save } from '../save';
+import type { IInk } from '../theme';
 
 /** A canvas on the ground of the theme, with a title above it and names below. */
 export function savePicture(
@@ -51,21 +50,4 @@ function field(value: string | number | null): string {
 export function saveTable(rows: ReadonlyArray<ReadonlyArray<string | number | null>>, name: string): void {
   const text = rows.map(row => row.map(field).join(',')).join('\r\n');
   save(new Blob([`${text}\r\n`], { type: 'text/csv' }), `${name}.csv`);
-}
-
-/** The points of a metric, one per line. */
-export function curveRows(curves: ReadonlyArray<RunCurve>, runs: ReadonlyArray<Run>): (string | number | null)[][] {
-  const names = new Map(runs.map(run => [run.id, run.name]));
-  return [
-    ['run_id', 'run_name', 'step', 'time', 'value'],
-    ...curves.flatMap(curve =>
-      curve.value.map((value, index) => [
-        curve.run_id,
-        names.get(curve.run_id) ?? '',
-        curve.step[index],
-        new Date(curve.time[index]).toISOString(),
-        value
-      ])
-    )
-  ];
 }
