@@ -67,7 +67,7 @@ class CatchingUp:
         was = dict(self._copy.execute("SELECT name, value FROM about"))
         self._about = dict(was)
         if mark_of(self._theirs, was["last"]) != was["mark"]:
-            self._drop_gone()
+            self._drop_gone(changed=was["last"])
             (last,) = self._copy.execute("SELECT max(last) FROM series").fetchone()
             self._begin_at(self._first() if last is None else last)
         elif not was["last"] and (first := self._first()):
@@ -106,37 +106,42 @@ class CatchingUp:
             if found is not None:
                 self._drop(*found)
             return
+        self._about["weight"] += len(rows)
         if found is None:
             new = "INSERT INTO series (run, key, count, last) VALUES (?, ?, ?, ?)"
             id = self._copy.execute(new, (run, key, len(rows), at[-1])).lastrowid
             assert id is not None
             self._about["weight"] += SERIES_WEIGHT
+            self._write(id * CHUNKS, points)
         else:
             id = found[0]
             self._copy.execute("UPDATE series SET count = count + ?, last = ? WHERE id = ?", (len(rows), at[-1], id))
-        self._about["weight"] += len(rows)
-        self._append(id, points)
+            self._append(id, points)
 
     def _append(self, series: int, points: bytes) -> None:
-        last = self._copy.execute(
-            "SELECT place, length(points) FROM chunks WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1",
-            (series * CHUNKS, (series + 1) * CHUNKS - 1),
-        ).fetchone()
-        place = last[0] + 1 if last else series * CHUNKS
-        if last and last[1] < FULL * POINT_BYTES:
-            place -= 1
+        last = "SELECT place, length(points) FROM chunks WHERE place BETWEEN ? AND ? ORDER BY place DESC LIMIT 1"
+        place, size = self._copy.execute(last, (series * CHUNKS, (series + 1) * CHUNKS - 1)).fetchone()
+        if size < FULL * POINT_BYTES:
             (before,) = self._copy.execute("SELECT points FROM chunks WHERE place = ?", (place,)).fetchone()
-            points = joined(before, points)
+            self._write(place, joined(before, points))
+        else:
+            self._write(place + 1, points)
+
+    def _write(self, place: int, points: bytes) -> None:
         self._copy.execute("INSERT OR REPLACE INTO chunks VALUES (?, ?)", (place, points))
 
     # --- what goes ------------------------------------------------------------------------------
 
-    def _drop_gone(self) -> None:
-        """Drop the series that MLflow's table does not have any more, or not as the copy has them."""
+    def _drop_gone(self, *, changed: int = 0) -> None:
+        """Drop the series that MLflow's table does not have any more, or not as the copy has them.
+
+        `changed` is the rowid of one that is known to be another row.
+        """
         for id, run, key, count, last in self._copy.execute("SELECT id, run, key, count, last FROM series").fetchall():
             same = "SELECT 1 FROM metrics WHERE rowid = ? AND run_uuid = ? AND key = ?"
             if (
-                self._theirs.execute(same, (last, run, key)).fetchone() is None
+                last == changed
+                or self._theirs.execute(same, (last, run, key)).fetchone() is None
                 or self._theirs.execute(f"SELECT count(*) {_MINE}", (run, key, last)).fetchone()[0] != count
             ):
                 self._drop(id, count)

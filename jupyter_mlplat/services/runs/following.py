@@ -75,7 +75,7 @@ class Follower:
         check = time.monotonic() - self._checked >= CHECK_EVERY_S
         version = self._tracking.version_token()
         tables = self._tracking.tables()
-        if tables is None or (version == self._seen and not check):
+        if tables is None or (version == self._seen and not check and not self._points.missed):
             return
         with self._points.writing() as copy, tables.connection() as theirs:
             if copy is None:

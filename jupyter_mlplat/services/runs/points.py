@@ -63,6 +63,8 @@ class Points:
         self._source = source
         self._lock = lock
         self._damaged = False
+        self.missed = False
+        """Set where somebody found no copy that can be read."""
 
     @contextmanager
     def reading(self) -> Iterator[Snapshot | None]:
@@ -70,6 +72,7 @@ class Points:
         try:
             connection = self._connect("rw")
         except (sqlite3.Error, OSError):
+            self.missed = True
             yield None
             return
         with closing(connection):
@@ -82,8 +85,11 @@ class Points:
             fits = self._fits(about)
         except (sqlite3.Error, OSError) as error:
             self.note(error)
+            fits = False
+        if not fits:
+            self.missed = True
             return None
-        return Snapshot(self, connection, about["last"], about["mark"]) if fits else None
+        return Snapshot(self, connection, about["last"], about["mark"])
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection | None]:
@@ -98,13 +104,14 @@ class Points:
                 yield None
                 return
             with closing(self._open()) as connection:
+                self.missed = False
                 yield connection
 
     def note(self, error: Exception) -> None:
         """Have the copy made anew by who writes next, where `error` says that it is damaged."""
         # What is busy or full has a class of its own.
         if type(error) is sqlite3.DatabaseError:
-            self._damaged = True
+            self._damaged = self.missed = True
 
     def _open(self) -> sqlite3.Connection:
         for again in (True, False):
