@@ -95,6 +95,11 @@ class Home:
         return self.root / "index.db"
 
     @property
+    def points(self) -> Path:
+        """The points of metrics by run: a cache, made anew where it is missing."""
+        return self.root / "points.db"
+
+    @property
     def spool(self) -> Path:
         """What was logged and MLflow may not have yet."""
         return self.root / "spool"

@@ -420,6 +420,8 @@ class Platform(LoggingConfigurable):
 
     def close(self) -> None:
         """Give back what this process holds."""
+        if "runs" in self.__dict__:
+            self.runs.close()
         if "store" in self.__dict__:
             self.store.close()
 

@@ -92,6 +92,7 @@ class Watch:
         self._remember(self._store.changes_after(self._cursor))
         self._behind = False
         self._runs = platform.runs.version_token()
+        platform.runs.follow()
         self._pruned = self._looked = time.monotonic()
         self._delivered = float("-inf")
         self._woke = float("-inf")

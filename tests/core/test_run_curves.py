@@ -17,9 +17,7 @@ from jupyter_mlplat.errors import Invalid, NotFound
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import RunCurve
 from jupyter_mlplat.services.runs import RunsService
-from jupyter_mlplat.services.runs import sampled as keeping
-from jupyter_mlplat.services.runs.curves import sample
-from jupyter_mlplat.services.runs.sampled import Point
+from jupyter_mlplat.services.runs.sampled import Point, sample
 from jupyter_mlplat.store import Store
 
 from ..conftest import copy_mlflow
@@ -135,7 +133,7 @@ def test_curves_of_several_runs_are_in_their_order(runs: RunsService) -> None:
     assert found.curves[1].count == 0
 
 
-def test_new_points_are_seen_and_other_curves_stay_kept(runs: RunsService) -> None:
+def test_new_points_are_seen(runs: RunsService) -> None:
     run, other = log(runs, [(0, 0, 1.0)]), log(runs, [(0, 0, 5.0)])
     assert [one.value for one in runs.curves.some([run, other], "loss").curves] == [[1.0], [5.0]]
     log(runs, [(1, 0, 2.0), (-1, 0, 0.0)], run=run)
@@ -153,14 +151,6 @@ def test_a_point_that_takes_the_place_of_a_deleted_one_is_seen(runs: RunsService
         connection.execute("DELETE FROM metrics WHERE run_uuid = ?", (gone,))
     log(runs, [(1, 0, 2.0), (2, 0, 3.0), (3, 0, 4.0)], run=kept)
     assert runs.curves.get(kept, "loss").value == [1.0, 2.0, 3.0, 4.0]
-
-
-def test_what_is_kept_is_bounded(runs: RunsService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "MOST_KEPT", 50)
-    ids = [log(runs, [(step, 0, float(number)) for step in range(20)]) for number in range(4)]
-    for _ in range(2):
-        assert [one.value[0] for one in runs.curves.some(ids, "loss").curves] == [0.0, 1.0, 2.0, 3.0]
-    assert sum(len(one.steps) for one in runs.curves._kept._curves.values()) <= 50
 
 
 @pytest.mark.parametrize("id", ["no", "f" * 32, "../../etc", "a b", "", "x" * 5000, "\udc80", "a\x00b"])

@@ -1,18 +1,13 @@
-"""Metrics over their steps, sampled so that a chart looks as if it had every point.
-
-Sampling is M4 (Jugel, Jerzak, Hackenbroich, Markl: M4: A Visualization-Oriented Time Series Data Aggregation, PVLDB
-7(10), 2014): the points stand in buckets, and each bucket keeps its first, smallest, largest and last one. A line
-through what is kept covers the pixels that the line through all of them covers, as long as a bucket is no wider than a
-pixel; no peak is lost, however narrow.
-"""
+"""Metrics over their steps: of many runs at once, sampled as `sampled` says."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice, repeat
+from itertools import repeat
 from operator import itemgetter
 
 from ...errors import Invalid
@@ -20,8 +15,9 @@ from ...mlflow_tables import LARGEST, MLflowTables, stages
 from ...models import RunCurve, RunCurves
 from . import convert
 from .ids import no_run, run_id, run_ids
+from .points import MMAP_BYTES, Points
 from .reading import usable
-from .sampled import Kept, Point, Sampled
+from .sampled import Point, curve, sample, width_of
 from .search import mlflow_exception
 from .tracking import Tracking, translated
 
@@ -32,9 +28,11 @@ MOST_TOGETHER = 1_000_000
 """Points of one answer."""
 MOST_KEY = 1000
 IN_PARALLEL = min(8, os.cpu_count() or 1)
+FEW_RUNS = 4
+"""SQLite samples so many curves before numpy is imported."""
 
 _MINE = "metrics INDEXED BY index_metrics_run_uuid_key_step WHERE run_uuid = :run AND key = :key"
-_FINITE = "NOT is_nan AND abs(value) < :largest"
+_FINITE = "NOT is_nan AND value < :largest AND value > -:largest"
 _VALUE = f"CASE WHEN {_FINITE} THEN value END"
 _BUCKET = f"{_MINE} AND step BETWEEN low AND ifnull(high - 1, 9223372036854775807)"
 
@@ -66,11 +64,15 @@ ORDER BY step, timestamp, value
 
 
 class Curves:
-    """Reads the history of metrics: from MLflow's tables where they are known, else through its client."""
+    """Reads the history of metrics: from MLflow's tables where they are known, else through its client.
 
-    def __init__(self, tracking: Tracking) -> None:
+    Of many runs from the copy of their points, as far as it has them. `asked` is called at every question.
+    """
+
+    def __init__(self, tracking: Tracking, points: Points, asked: Callable[[], None]) -> None:
         self._tracking = tracking
-        self._kept = Kept()
+        self._points = points
+        self._asked = asked
 
     def get(self, run: str, key: str, *, points: int = 1000) -> RunCurve:
         """One metric of a run by (step, time), at most `points` points of it; none where it has no such metric.
@@ -102,28 +104,31 @@ class Curves:
         return RunCurves(key=key, curves=curves)
 
     def _of_tables(self, tables: MLflowTables, ids: Sequence[str], key: str, points: int) -> list[RunCurve]:
-        with usable(), tables.connection() as connection:
-            connection.execute("BEGIN")  # all of it as of one moment
+        self._asked()
+        found: dict[str, RunCurve] = {}
+        with usable(), self._points.reading() as copy, tables.connection() as connection:
+            connection.execute("BEGIN")  # all of it as of one moment, which is not before that of the copy
             known = stages(connection, ids)
             for run in ids:
                 if run not in known:
                     raise no_run(run)
-            moment = self._kept.catch_up(connection)
-        found = {run: self._kept.get((run, key, points)) for run in ids}
-        missing = [run for run, one in found.items() if one is None]
+            if copy is not None and (len(ids) > FEW_RUNS or "numpy" in sys.modules):
+                found = copy.curves(connection, ids, key, points)
+        missing = [run for run in ids if run not in found]
 
-        def read(mine: Sequence[str]) -> list[Sampled]:
+        def read(mine: Sequence[str]) -> list[RunCurve]:
             with usable(), tables.connection() as connection:
+                # Points of one curve may be on as many pages: without this each is a system call.
+                connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
                 connection.execute("BEGIN")
                 return [_of_table(connection, run, key, points) for run in mine]
 
-        share = -(-len(missing) // IN_PARALLEL) or 1
-        with ThreadPoolExecutor(IN_PARALLEL) as threads:
-            parts = [missing[start : start + share] for start in range(0, len(missing), share)]
-            for mine, curves in zip(parts, threads.map(read, parts), strict=True):
-                found |= zip(mine, curves, strict=True)
-        self._kept.add({(run, key, points): found[run] for run in missing}, moment)
-        return [one.curve(run, key) for run, one in found.items() if one is not None]
+        if missing:
+            share = -(-len(missing) // IN_PARALLEL)
+            with ThreadPoolExecutor(IN_PARALLEL) as threads:
+                parts = [missing[start : start + share] for start in range(0, len(missing), share)]
+                found |= {one.run_id: one for curves in threads.map(read, parts) for one in curves}
+        return [found[run] for run in ids]
 
     def _of_client(self, run: str, key: str, points: int) -> RunCurve:
         client = self._tracking.client()
@@ -138,32 +143,16 @@ class Curves:
                 raise no_run(run) from error
         every: list[Point] = [(one.step, one.timestamp, convert.finite(one.value)) for one in found]
         every.sort(key=itemgetter(0, 1))
-        return Sampled.of(len(every), sample(every, len(every), points)).curve(run, key)
+        return curve(run, key, len(every), sample(every, len(every), points))
 
 
-def sample(points: Iterable[Point], count: int, most: int) -> list[Point]:
-    """At most `most` of `count` points, in their order: see the top of this module. They are held bucket by bucket."""
-    if count <= most:
-        return list(points)
-    width = -(-count // (most // 4))
-    kept: list[Point] = []
-    points = iter(points)
-    while bucket := list(islice(points, width)):
-        finite = [(value, at) for at, (_, _, value) in enumerate(bucket) if value is not None]
-        places = {0, len(bucket) - 1}
-        if finite:
-            places |= {min(finite, key=itemgetter(0))[1], max(finite, key=itemgetter(0))[1]}
-        kept += [bucket[at] for at in sorted(places)]
-    return kept
-
-
-def _of_table(connection: sqlite3.Connection, run: str, key: str, points: int) -> Sampled:
+def _of_table(connection: sqlite3.Connection, run: str, key: str, points: int) -> RunCurve:
     values = {"run": run, "key": key, "largest": LARGEST}
     (count,) = connection.execute(f"SELECT count(*) FROM {_MINE}", values).fetchone()
     if count > points:
-        width = -(-count // (points // 4))
+        width = width_of(count, points)
         found = connection.execute(SAMPLED, {**values, "width": width}).fetchall()
         # Else most points are of few steps, like those that were logged without one.
         if len(found) >= -(-count // width):
-            return Sampled.of(count, found)
-    return Sampled.of(count, sample(connection.execute(ALL_POINTS, values), count, points))
+            return curve(run, key, count, found)
+    return curve(run, key, count, sample(connection.execute(ALL_POINTS, values), count, points))

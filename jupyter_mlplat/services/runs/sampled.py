@@ -1,92 +1,98 @@
-"""Curves that were read from MLflow's tables are kept: reading a million points takes SQLite a second."""
+"""Fewer points of a curve, so that a chart looks as if it had every one.
+
+Sampling is M4 (Jugel, Jerzak, Hackenbroich, Markl: M4: A Visualization-Oriented Time Series Data Aggregation, PVLDB
+7(10), 2014): the points stand in buckets, and each bucket keeps its first, smallest, largest and last one. A line
+through what is kept covers the pixels that the line through all of them covers, as long as a bucket is no wider than a
+pixel; no peak is lost, however narrow.
+"""
 
 from __future__ import annotations
 
-import sqlite3
-import threading
-from array import array
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
 
+from ...mlflow_tables import LARGEST
 from ...models import RunCurve
 
-MOST_KEPT = 1_000_000
-"""Points of 24 bytes."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Steps = NDArray[np.int64]
+    Times = NDArray[np.int64]
+    Values = NDArray[np.float64]
 
 Point = tuple[int, int, float | None]
 """Step, milliseconds since the epoch, value; None for one that is not finite."""
-Key = tuple[str, str, int]
-"""Run, metric, how many points were asked for."""
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """A curve in little memory."""
-
-    count: int
-    steps: array[int]
-    times: array[int]
-    values: array[float]
-
-    @classmethod
-    def of(cls, count: int, points: Sequence[Point]) -> Sampled:
-        """`points`, which stand for `count` of them."""
-        steps, times, values = zip(*points, strict=True) if points else ((), (), ())
-        numbers = (float("nan") if value is None else value for value in values)
-        return cls(count, array("q", steps), array("q", times), array("d", numbers))
-
-    def curve(self, run: str, key: str) -> RunCurve:
-        """The same as it crosses a door."""
-        values = [value if value == value else None for value in self.values]
-        return RunCurve(
-            run_id=run, key=key, count=self.count, step=self.steps.tolist(), time=self.times.tolist(), value=values
-        )
+def sample(points: Iterable[Point], count: int, most: int) -> list[Point]:
+    """At most `most` of `count` points, in their order: see the top of this module. They are held bucket by bucket."""
+    if count <= most:
+        return list(points)
+    width = width_of(count, most)
+    kept: list[Point] = []
+    points = iter(points)
+    while bucket := list(islice(points, width)):
+        finite = [(value, at) for at, (_, _, value) in enumerate(bucket) if value is not None]
+        places = {0, len(bucket) - 1}
+        if finite:
+            places |= {min(finite, key=itemgetter(0))[1], max(finite, key=itemgetter(0))[1]}
+        kept += [bucket[at] for at in sorted(places)]
+    return kept
 
 
-class Kept:
-    """Curves as they were at the last look at MLflow's table of points, which only ever grows by rows at its end.
+def width_of(count: int, most: int) -> int:
+    """How many of `count` points stand in a bucket."""
+    return -(-count // (most // 4))
 
-    SQLite gives the rowids of rows that were deleted at the end to new ones: then the row that was last is another.
+
+def curve(run: str, key: str, count: int, points: Sequence[Point]) -> RunCurve:
+    """`points`, which stand for `count` of them, as they cross a door."""
+    steps, times, values = zip(*points, strict=True) if points else ((), (), ())
+    return RunCurve(run_id=run, key=key, count=count, step=list(steps), time=list(times), value=list(values))
+
+
+def curve_of_columns(run: str, key: str, steps: Steps, times: Times, values: Values, most: int) -> RunCurve:
+    """The same of all points in any order, sampled as `sample` does, a hundred times as fast.
+
+    A value is as MLflow keeps it (`LARGEST` for an infinite one), and infinite where it is not a number.
     """
+    import numpy as np
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._curves: OrderedDict[Key, Sampled] = OrderedDict()
-        self._last: tuple[Any, ...] = (0,)
+    count = len(steps)
+    if not (steps[1:] > steps[:-1]).all():
+        # MLflow keeps 0 for what is not a number.
+        order = np.lexsort((np.where(np.isinf(values), 0.0, values), times, steps))
+        steps, times, values = steps[order], times[order], values[order]
+    finite = np.abs(values) < LARGEST
+    if count > most:
+        kept = _kept(values, finite, width_of(count, most))
+        steps, times, values, finite = steps[kept], times[kept], values[kept], finite[kept]
+    shown: list[Any] = values.tolist()
+    for at in np.flatnonzero(~finite).tolist():
+        shown[at] = None
+    return RunCurve(run_id=run, key=key, count=count, step=steps.tolist(), time=times.tolist(), value=shown)
 
-    def catch_up(self, connection: sqlite3.Connection) -> object:
-        """Forget the curves that have new points; returns what `add` is to be told."""
-        with self._lock:
-            row = "SELECT rowid, run_uuid, key, step, timestamp, value FROM metrics"
-            was = connection.execute(f"{row} WHERE rowid = ?", self._last[:1]).fetchone() or (0,)
-            if was != self._last:
-                self._curves.clear()
-            elif self._curves:
-                new = "SELECT DISTINCT run_uuid, key FROM metrics NOT INDEXED WHERE rowid > ?"
-                fresh = set(connection.execute(new, self._last[:1]))
-                for key in [key for key in self._curves if key[:2] in fresh]:
-                    del self._curves[key]
-            self._last = connection.execute(f"{row} ORDER BY rowid DESC LIMIT 1").fetchone() or (0,)
-            return self._last
 
-    def get(self, key: Key) -> Sampled | None:
-        """A curve as it was when `catch_up` was called last."""
-        with self._lock:
-            found = self._curves.get(key)
-            if found is not None:
-                self._curves.move_to_end(key)
-            return found
+def _kept(values: Values, finite: NDArray[np.bool_], width: int) -> NDArray[np.intp]:
+    """The places of what `sample` keeps."""
+    import numpy as np
 
-    def add(self, curves: Mapping[Key, Sampled | None], moment: object) -> None:
-        """Keep curves that were read since `catch_up` returned `moment`, unless somebody else called it meanwhile."""
-        with self._lock:
-            if moment != self._last:
-                return
-            for key, curve in curves.items():
-                if curve is not None:
-                    self._curves[key] = curve
-            total = sum(len(one.steps) for one in self._curves.values())
-            while total > MOST_KEPT:
-                total -= len(self._curves.popitem(last=False)[1].steps)
+    count = len(values)
+    starts = np.arange(0, count, width)
+    kept = np.zeros(count, np.bool_)
+    kept[starts] = True
+    kept[starts[1:] - 1] = True
+    kept[-1] = True
+    every = bool(finite.all())
+    whole = count // width * width
+    # Where a bucket has no finite value, its first place is found, which is kept anyway.
+    for sign in (1.0, -1.0):
+        rising = sign * values if every else np.where(finite, sign * values, np.inf)
+        kept[starts[: whole // width] + rising[:whole].reshape(-1, width).argmin(1)] = True
+        if whole < count:
+            kept[whole + rising[whole:].argmin()] = True
+    return np.flatnonzero(kept)

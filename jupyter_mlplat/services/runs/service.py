@@ -17,11 +17,13 @@ from .artifacts import Artifacts
 from .compare import Comparing
 from .curves import Curves
 from .edits import RunEdits
+from .following import Follower
 from .ids import no_run, run_id
 from .importance import Importance
 from .index import RunIndex
 from .jobs import JobRuns
 from .notebook import experiment_of
+from .points import Points
 from .reading import MAX_ARTIFACTS, TableReader
 from .registry import Registry
 from .search import check_limit, mlflow_exception, quoted, search_errors
@@ -54,9 +56,12 @@ class RunsService:
         self._store = store
         self._registry = Registry(self._tracking)
         self._jobs = JobRuns(self._tracking, home, store)
-        index = RunIndex(home.index, self._tracking.path or home.mlflow_database)
+        source = self._tracking.path or home.mlflow_database
+        index = RunIndex(home.index, source)
+        points = Points(home.points, source, home.run / "points.lock")
         self._reader = TableReader(index)
-        self.curves = Curves(self._tracking)
+        self._follower = Follower(self._tracking, points)
+        self.curves = Curves(self._tracking, points, self._follower.ask)
         self.artifacts = Artifacts(self._tracking)
         self.aliases = Aliases(self._tracking, store, self._registry.get)
         self.edits = RunEdits(self._tracking, store, index, self.get)
@@ -88,6 +93,17 @@ class RunsService:
         """
         return self._tracking.version_token()
 
+    def follow(self) -> None:
+        """Copy the points of metrics in a thread, so that curves of many runs are quick; for a process that lasts.
+
+        It begins with the first list of runs or the first curve, and goes on until `close`.
+        """
+        self._follower.start()
+
+    def close(self) -> None:
+        """End what `follow` began."""
+        self._follower.stop()
+
     # --- runs -------------------------------------------------------------------------------
 
     def list(
@@ -112,6 +128,7 @@ class RunsService:
         order = [order_by] if isinstance(order_by, str) else [*(order_by or [])]
         tables = self._tracking.tables()
         if tables is not None:
+            self._follower.ask()
             self._tracking.deliver_left()
             return self._reader.page(
                 tables, experiment=experiment, filter=filter, order_by=order, limit=limit, after=after,
