@@ -48,8 +48,8 @@ interface ISlot {
   y: number;
 }
 
-function slotOf(name: string | null): ISlot {
-  return { name, height: name === null ? PASS : BOX.height, before: [], after: [], place: 0, y: 0 };
+function slotOf(name: string | null, height: number): ISlot {
+  return { name, height: name === null ? PASS : height, before: [], after: [], place: 0, y: 0 };
 }
 
 /** Layer of each node: one more than the last of those that it needs. */
@@ -63,13 +63,13 @@ function layersOf(nodes: ReadonlyArray<INode>): Map<string, number> {
 }
 
 /** Places of `nodes`, which stand in an order in which they may run; boxes are as wide as `room` for all of them lets them be. */
-export function layoutOf(nodes: ReadonlyArray<INode>, room: number): ILayout {
+export function layoutOf(nodes: ReadonlyArray<INode>, room: number, tall: number = BOX.height): ILayout {
   const layers = layersOf(nodes);
   const columns: ISlot[][] = Array.from({ length: 1 + Math.max(-1, ...layers.values()) }, () => []);
   const slots = new Map<string, ISlot>();
   const ways: { readonly from: string; readonly to: string; readonly slots: ISlot[] }[] = [];
   for (const node of nodes) {
-    const slot = slotOf(node.name);
+    const slot = slotOf(node.name, tall);
     const layer = layers.get(node.name) ?? 0;
     slots.set(node.name, slot);
     columns[layer].push(slot);
@@ -79,7 +79,7 @@ export function layoutOf(nodes: ReadonlyArray<INode>, room: number): ILayout {
         continue;
       }
       const passed = columns.slice((layers.get(name) ?? 0) + 1, layer).map(column => {
-        const pass = slotOf(null);
+        const pass = slotOf(null, tall);
         column.push(pass);
         return pass;
       });
