@@ -67,12 +67,12 @@ export class ModelApi {
   }
 
   async deleteAlias(name: string, alias: string, why: string): Promise<AliasOutcome> {
-    return outcomeOf(await this._http.json(['models', name, 'aliases', alias], { method: 'DELETE', body: { why } }));
+    return outcomeOf(await this._http.json(['models', name, 'aliases', alias], { method: 'DELETE', query: { why } }));
   }
 
-  /** From now on somebody else has to approve what is done with an alias, or no longer: which may itself need that. */
-  async protect(name: string, alias: string, protect: boolean): Promise<AliasOutcome> {
-    return outcomeOf(await this._http.json(['models', name, 'protection', alias], { method: protect ? 'PUT' : 'DELETE' }));
+  /** From now on somebody else has to approve what is done with an alias, or no longer: which itself becomes a request. */
+  protect(name: string, alias: string, protect: boolean, why = ''): Promise<RegisteredModel> {
+    return this._http.json(['models', name, 'protection', alias], { method: protect ? 'PUT' : 'DELETE', query: { why } });
   }
 
   decide(name: string, request: string, verdict: Verdict, why: string): Promise<RegisteredModel> {

@@ -1,6 +1,6 @@
 /** Commands of registered models: open one, set and delete aliases, say who may move them, compare versions. */
 
-import { Notification } from '@jupyterlab/apputils';
+import { InputDialog, Notification } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { AliasOutcome } from '../api';
 import { deleteAlias, setAlias } from '../panels/model/alias-form';
@@ -38,6 +38,20 @@ export function modelCommands({ context, show, saved, parts }: ICommandContext):
       return made;
     })) as ModelView;
     view.choose(state);
+  };
+  /** Asks whether to protect an alias; null when it was given up. */
+  const surely = async (protect: string): Promise<string | null> => {
+    const body = trans.__('From then on a change of it is a request, which somebody other than whoever asked has to approve.');
+    return (await sure(trans, trans.__('Protect %1?', protect), body, trans.__('Protect'), trans.__('Cancel'), true)) ? '' : null;
+  };
+  /** Asks why an alias is no longer to be protected; null when it was given up. */
+  const reason = async (locked: string): Promise<string | null> => {
+    const answer = await InputDialog.getText({
+      title: trans.__('No longer protect %1?', locked),
+      label: trans.__('Anybody who may write can move it then. You ask for it, and it ends when somebody else approves. Why?'),
+      okLabel: trans.__('Ask for it')
+    });
+    return answer.button.accept ? (answer.value ?? '').slice(0, 500) : null;
   };
   const tell = (outcome: AliasOutcome | null, done: string): void => {
     if (outcome === null) {
@@ -133,12 +147,15 @@ export function modelCommands({ context, show, saved, parts }: ICommandContext):
           return;
         }
         const protect = args.protect !== false;
-        const title = protect ? trans.__('Protect %1?', asked) : trans.__('No longer protect %1?', asked);
-        const body = protect
-          ? trans.__('From then on a change of it is a request, which somebody other than whoever asked has to approve.')
-          : trans.__('Anybody who may write can move it then. Where it takes a second person, this is a request too.');
-        if (await sure(trans, title, body, protect ? trans.__('Protect') : trans.__('End protection'), trans.__('Cancel'), protect)) {
-          tell(await models.protect(found.name, asked, protect), protect ? trans.__('%1 is protected.', asked) : trans.__('%1 is no longer protected.', asked));
+        const why = protect ? await surely(asked) : await reason(asked);
+        if (why !== null) {
+          const now = await models.protect(found.name, asked, protect, why);
+          model.changed('models');
+          if (now.protected.includes(asked) === protect) {
+            Notification.success(protect ? trans.__('%1 is protected.', asked) : trans.__('%1 is no longer protected.', asked), { autoClose: 3000 });
+          } else {
+            Notification.info(trans.__('Asked for: %1 stays protected until somebody else approves.', asked), { autoClose: 8000 });
+          }
         }
       }
     }
