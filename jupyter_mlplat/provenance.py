@@ -19,6 +19,8 @@ FOLDER = "provenance"
 """The folders of a run's artifacts that have its notebook, and what else it was made of."""
 DIFF = "uncommitted.diff"
 LOCK = "requirements.txt"
+FEATURES = "mlplat.features"
+"""Tag of a run: the feature views that it has read, with commas between."""
 
 MAX_DIFF = 1 << 20
 MAX_TAG = 5000

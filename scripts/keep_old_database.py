@@ -166,6 +166,15 @@ def fill(store: Store) -> None:
                 updated_at=at(11),
             )
         )
+        asked_for = {"kind": "alias", "model": "träin's", "alias": "champion", "asked_by": "ana", "asked_at": at(12)}
+        for number, state in enumerate(("approved", "stale", "open", "open"), 1):
+            ended = {"decided_by": "ben", "decided_at": at(13)} if state == "approved" else {}
+            transaction.connection.execute(
+                insert(tables.alias_requests).values(
+                    **asked_for, **ended, version="" if number == 4 else str(number),
+                    before="1" if number > 1 else None, why="better on 'new' customers", state=state,
+                )
+            )  # fmt: skip
         transaction.connection.execute(
             insert(tables.feature_views).values(
                 name="training",

@@ -1026,7 +1026,7 @@ export interface RegisteredModel {
   readonly updated_at: string | null;
 }
 
-/** A column, tensor or parameter of a model's signature. */
+/** A column or tensor of a model's signature. */
 export interface ModelField {
   readonly name: string;
   readonly type: string;

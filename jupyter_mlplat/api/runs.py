@@ -13,7 +13,11 @@ from .current import platform
 
 if TYPE_CHECKING:
     from ..models import (
+        AliasRequest,
         ArtifactPage,
+        Lineage,
+        ModelCard,
+        ModelVersionDetail,
         Page,
         RegisteredModel,
         RunComparison,
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
         RunDifference,
         RunPage,
         RunsDone,
+        VersionComparison,
     )
 
 
@@ -128,15 +133,69 @@ class Runs:
         """A registered model with its versions. Raises `NotFound`."""
         return platform().runs.model(name)
 
-    def alias(self, name: str, alias: str, version: str | int, *, why: str = "") -> RegisteredModel:
-        """Have an alias of a registered model stand for a version. Raises `NotFound`, `Invalid`."""
+    def alias(self, name: str, alias: str, version: str | int, *, why: str = "") -> RegisteredModel | AliasRequest:
+        """Have an alias of a registered model stand for a version. Raises `NotFound`, `Invalid`.
+
+        For one that is protected it returns the request that this becomes.
+        """
         here = platform()
         return here.runs.aliases.set(name, alias, str(version), by=here.user, why=why)
 
-    def delete_alias(self, name: str, alias: str, *, why: str = "") -> RegisteredModel:
-        """Delete an alias of a registered model. Raises `NotFound`."""
+    def delete_alias(self, name: str, alias: str, *, why: str = "") -> RegisteredModel | AliasRequest:
+        """Delete an alias of a registered model, or ask for it. Raises `NotFound`."""
         here = platform()
         return here.runs.aliases.delete(name, alias, by=here.user, why=why)
+
+    def protect(self, name: str, alias: str) -> RegisteredModel:
+        """Have changes of an alias wait for a second person's approval. Raises `NotFound`, `Invalid`."""
+        return platform().runs.aliases.protect(name, alias)
+
+    def unprotect(self, name: str, alias: str, *, why: str = "") -> RegisteredModel:
+        """Ask for the end of that, which a second person has to approve, too. Raises `NotFound`."""
+        here = platform()
+        return here.runs.aliases.unprotect(name, alias, by=here.user, why=why)
+
+    def requests(self, name: str | None = None) -> Sequence[AliasRequest]:
+        """The requests of a model, or those of all models that are open."""
+        return platform().runs.aliases.requests(name)
+
+    def approve(self, name: str, request: str | int, *, why: str = "") -> RegisteredModel:
+        """Approve somebody else's request. Raises `NotFound`, `Denied`, `Conflict`."""
+        here = platform()
+        return here.runs.aliases.approve(name, str(request), by=here.user, why=why)
+
+    def reject(self, name: str, request: str | int, *, why: str = "") -> RegisteredModel:
+        """Reject a request. Raises `NotFound`, `Conflict`."""
+        here = platform()
+        return here.runs.aliases.reject(name, str(request), by=here.user, why=why)
+
+    def withdraw(self, name: str, request: str | int, *, why: str = "") -> RegisteredModel:
+        """Take an own request back. Raises `NotFound`, `Denied`, `Conflict`."""
+        here = platform()
+        return here.runs.aliases.withdraw(name, str(request), by=here.user, why=why)
+
+    # --- versions of models -----------------------------------------------------------------
+
+    def version(self, name: str, version: str | int) -> ModelVersionDetail:
+        """A version with its run, its signature and where it is served. Raises `NotFound`."""
+        return platform().runs.versions.get(name, str(version))
+
+    def compare_versions(self, name: str, before: str | int, after: str | int) -> VersionComparison:
+        """What a version differs in from another of the same model. Raises `NotFound`."""
+        return platform().runs.versions.compare(name, str(before), str(after))
+
+    def lineage(self, name: str, version: str | int) -> Lineage:
+        """Where a version comes from and where it is served. Raises `NotFound`."""
+        return platform().runs.versions.lineage(name, str(version))
+
+    def card(self, name: str, version: str | int) -> ModelCard:
+        """The card of a version, as somebody wrote it or generated. Raises `NotFound`."""
+        return platform().runs.versions.cards.get(name, str(version))
+
+    def write_card(self, name: str, version: str | int, markdown: str) -> ModelCard:
+        """Write the card of a version; an empty one brings the generated one back. Raises `NotFound`, `Invalid`."""
+        here = platform()
+        return here.runs.versions.cards.write(name, str(version), markdown, by=here.user)
 
 
 runs = Runs()

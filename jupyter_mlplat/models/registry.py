@@ -97,7 +97,7 @@ class RegisteredModel(Model):
 
 
 class ModelField(Model):
-    """A column, tensor or parameter of a model's signature."""
+    """A column or tensor of a model's signature."""
 
     name: str
     type: str

@@ -47,14 +47,16 @@ def authorized(action: Literal["read", "write", "execute"]) -> Callable[[Verb], 
 class Operation:
     """One verb of a route as the OpenAPI document shows it.
 
-    `request` and `response` name classes of `models` (or `object`, for any JSON object, or
-    `Page[Name]`); `query` the query parameters; `errors` the statuses beyond those that every route has.
+    `request` and `response` name classes of `models` (or `object`, for any JSON object, or `Page[Name]`); `accepted`
+    is what comes with 202, where that can be; `query` the query parameters; `errors` the statuses beyond those that
+    every route has.
     """
 
     summary: str
     request: str | None = None
     response: str | None = None
     status: int = 200
+    accepted: str | None = None
     query: tuple[str, ...] = ()
     errors: tuple[int, ...] = ()
     idempotent: bool = False

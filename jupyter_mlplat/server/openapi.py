@@ -71,6 +71,9 @@ QUERY: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "all": ("true: what is the same as well", FLAG),
     "permanent": ("true: for good, with its artifacts", FLAG),
+    "why": ("Kept with the change, or with the request", STRING),
+    "version": ("Number of a version; twice for two", MANY),
+    "format": ("markdown: the text alone, to be saved", {"enum": ["json", "markdown"], "default": "json"}),
     "download": ("true: the browser saves it, and does not show it", FLAG),
 }
 REQUIRED = {
@@ -78,6 +81,7 @@ REQUIRED = {
     "/runs/curves": {"run", "key"},
     "/runs/compare": {"run"},
     "/runs/diff": {"run"},
+    "/models/{name}/compare": {"version"},
 }
 ERROR = {
     "title": "Error",
@@ -148,6 +152,11 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
         "tags": [noun],
         "responses": {str(operation.status): _success(operation)},
     }
+    if operation.accepted is not None:
+        made["responses"]["202"] = {
+            "description": "Asked for: a second person has to approve it",
+            "content": {"application/json": {"schema": _schema(operation.accepted)}},
+        }
     for status in sorted({*ALWAYS, *operation.errors}):
         made["responses"][str(status)] = {
             "description": ERRORS[status],
@@ -213,7 +222,9 @@ def _schemas() -> dict[str, Any]:
     answered: set[str] = set()
     for route in ROUTES:
         for operation in route.operations.values():
-            for found, text in ((asked, operation.request), (answered, operation.response)):
+            for found, text in (
+                (asked, operation.request), (answered, operation.response), (answered, operation.accepted)
+            ):  # fmt: skip
                 found.update(re.findall(r"\b(?!Page\b|object\b)\w+", text or ""))
     both = asked & answered
     assert not both, f"{both} would need two schemas"

@@ -55,3 +55,16 @@ def inside_root(root: Path, path: str, *, field: str, kind: Kind = "file", hidde
     except (OSError, ValueError) as error:
         raise refuse(f"{shown} cannot be read", hint=relative_hint, wrong="cannot be read") from error
     return real
+
+
+def seen_from(root: Path, path: str) -> str | None:
+    """An absolute path as it starts at `root`, links resolved; None for what is not inside, or not there."""
+    if not os.path.isabs(path) or "\x00" in path:
+        return None
+    real = os.path.realpath(path)
+    inside = Path(os.path.realpath(root))
+    return (
+        Path(real).relative_to(inside).as_posix()
+        if Path(real).is_relative_to(inside) and os.path.isfile(real)
+        else None
+    )

@@ -1,8 +1,7 @@
-"""Runs, experiments and registered models."""
+"""Runs and experiments."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tornado import web
@@ -10,6 +9,7 @@ from tornado import web
 from ..errors import Invalid
 from . import run_artifacts
 from .base import Handler, Operation, Route, authorized
+from .etags import revision_in
 
 if TYPE_CHECKING:
     from ..models import RunDetail
@@ -57,7 +57,7 @@ class RunHandler(Handler):
     async def patch(self, id: str) -> None:
         from ..models import RunChange
 
-        change, revision = self.parse(RunChange), self._if_match()
+        change, revision = self.parse(RunChange), revision_in(self.request.headers, of="the run")
         self._show(await self.call(self.platform.runs.edits.change, id, change, revision=revision))
 
     @web.authenticated
@@ -75,18 +75,6 @@ class RunHandler(Handler):
     def check_etag_header(self) -> bool:
         """False: the ETag is of what PATCH can change; a metric that is added leaves it as it is."""
         return False
-
-    def _if_match(self) -> str | None:
-        """The revision that the change is meant for; None where the caller does not care."""
-        header = self.request.headers.get("If-Match")
-        if header is None or header.strip() == "*":
-            return None
-        found = re.fullmatch(r'\s*"([0-9a-f]{16})"\s*', header)
-        if found is None:
-            raise Invalid(
-                "If-Match cannot be read", hint="send the ETag of the run", fields={"If-Match": "no ETag of a run"}
-            )
-        return found[1]
 
 
 class RunsEditHandler(Handler):
@@ -178,49 +166,6 @@ class ExperimentsHandler(Handler):
     async def get(self) -> None:
         limit, after = self.paging()
         self.reply(await self.call(self.platform.runs.experiments, limit=limit, after=after))
-
-
-class ModelsHandler(Handler):
-    """The list of registered models."""
-
-    auth_resource = RESOURCE
-
-    @web.authenticated
-    @authorized("read")
-    async def get(self) -> None:
-        limit, after = self.paging()
-        self.reply(await self.call(self.platform.runs.models, limit=limit, after=after))
-
-
-class ModelHandler(Handler):
-    """One registered model with its versions."""
-
-    auth_resource = RESOURCE
-
-    @web.authenticated
-    @authorized("read")
-    async def get(self, name: str) -> None:
-        self.reply(await self.call(self.platform.runs.model, name))
-
-
-class ModelAliasHandler(Handler):
-    """An alias of a registered model."""
-
-    auth_resource = RESOURCE
-
-    @web.authenticated
-    @authorized("write")
-    async def put(self, name: str, alias: str) -> None:
-        from ..models import AliasTarget
-
-        target = self.parse(AliasTarget)
-        set_alias = self.platform.runs.aliases.set
-        self.reply(await self.call(set_alias, name, alias, target.version, by=self.owner, why=target.why))
-
-    @web.authenticated
-    @authorized("write")
-    async def delete(self, name: str, alias: str) -> None:
-        self.reply(await self.call(self.platform.runs.aliases.delete, name, alias, by=self.owner))
 
 
 ROUTES = [
@@ -325,33 +270,6 @@ ROUTES = [
         "/experiments",
         ExperimentsHandler,
         {"get": Operation("Experiments", response="Page[Experiment]", query=("limit", "after"), errors=(502,))},
-    ),
-    Route(
-        "/models",
-        ModelsHandler,
-        {
-            "get": Operation(
-                "Registered models", response="Page[RegisteredModel]", query=("limit", "after"), errors=(502,)
-            )
-        },
-    ),
-    Route(
-        "/models/{name}",
-        ModelHandler,
-        {"get": Operation("One registered model", response="RegisteredModel", errors=(502,))},
-    ),
-    Route(
-        "/models/{name}/aliases/{alias}",
-        ModelAliasHandler,
-        {
-            "put": Operation(
-                "Have an alias stand for a version",
-                request="AliasTarget",
-                response="RegisteredModel",
-                errors=(409, 502),
-            ),
-            "delete": Operation("Delete an alias", response="RegisteredModel", errors=(409, 502)),
-        },
     ),
     *run_artifacts.ROUTES,
 ]

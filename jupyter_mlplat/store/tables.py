@@ -297,6 +297,40 @@ deployments = Table(
     Column("idempotency_key", String(300), unique=True),
 )
 
+alias_requests = Table(
+    "alias_requests",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False, comment="alias, or protection: what is to change"),
+    Column("model", String(256), nullable=False),
+    Column("alias", String(255), nullable=False),
+    Column("version", String(16), nullable=False, comment="what it is to stand for; empty: it is to be deleted"),
+    Column("before", String(16), comment="what it stood for then"),
+    Column("asked_by", String(200), nullable=False),
+    Column("asked_at", UTCDateTime, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("claimed_at", UTCDateTime, comment="somebody has approved it, and is changing it in MLflow"),
+    Column("decided_by", String(200)),
+    Column("decided_at", UTCDateTime),
+    Column("decision_why", Text, nullable=False, server_default=text("''")),
+    Index("ix_alias_requests_model_id", "model", "id"),
+    Index("ix_alias_requests_state", "state", "id"),
+    # What makes it impossible that somebody asks for one thing twice at a time.
+    Index(
+        "ix_alias_requests_open",
+        "model",
+        "kind",
+        "alias",
+        "version",
+        "asked_by",
+        unique=True,
+        sqlite_where=text("state = 'open'"),
+        postgresql_where=text("state = 'open'"),
+    ),
+    sqlite_autoincrement=True,
+)
+
 feature_views = Table(
     "feature_views",
     metadata,

@@ -13,7 +13,7 @@ from jupyter_mlplat.errors import Conflict, Invalid, NotFound
 from jupyter_mlplat.models import RegisteredModel
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.services.runs import aliases as module
-from jupyter_mlplat.services.runs.aliases import MOST, TAG, history_of
+from jupyter_mlplat.services.runs.alias_tags import HISTORY, MOST, history_of
 
 from ..mlflowserver import MLflowServer
 from ..shell import here
@@ -58,7 +58,7 @@ def test_what_others_set_is_the_truth(platform: Platform, client: Any) -> None:
     client.set_registered_model_alias("churn", "champion", "2")
     assert platform.runs.model("churn").aliases == {"champion": "2"}
     assert told(platform.runs.aliases.set("churn", "champion", "1", by="ada")) == [("champion", "2", "1", "ada", "")]
-    client.set_registered_model_tag("churn", TAG, "somebody else's")
+    client.set_registered_model_tag("churn", HISTORY, "somebody else's")
     assert platform.runs.model("churn").history == []
     assert len(platform.runs.aliases.set("churn", "champion", "3", by="ada").history) == 1
 
@@ -85,13 +85,13 @@ def test_unknown_models_versions_and_aliases_are_not_found(platform: Platform, c
 
 
 def test_a_change_in_between_is_a_conflict(platform: Platform, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = module._write
+    own = module.write_change
 
     def late(*arguments: Any) -> None:
         client.set_registered_model_alias("churn", "champion", "2")
         own(*arguments)
 
-    monkeypatch.setattr(module, "_write", late)
+    monkeypatch.setattr(module, "write_change", late)
     with pytest.raises(Conflict):
         platform.runs.aliases.set("churn", "champion", "1", by="ada")
     assert platform.runs.model("churn").aliases == {"champion": "2"}
@@ -100,7 +100,7 @@ def test_a_change_in_between_is_a_conflict(platform: Platform, client: Any, monk
 def test_a_long_history_keeps_its_newest(platform: Platform, client: Any) -> None:
     for number in range(MOST + 20):
         platform.runs.aliases.set("churn", "champion", str(number % 3 + 1), by="ada", why=f"number {number} ü")
-    text = client.get_registered_model("churn").tags[TAG]
+    text = client.get_registered_model("churn").tags[HISTORY]
     assert len(text) <= 5000
     history = platform.runs.model("churn").history
     assert 20 < len(history) <= MOST

@@ -1,90 +1,224 @@
 """Aliases of registered models: set and deleted, with who did it, when, from which version and why.
 
-MLflow keeps aliases and no history of them: that is a tag of the registered model, so it is where the registry is.
+One that is protected changes when a second person approves it; so does the end of its protection.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from ...errors import Conflict, Invalid, NotFound
-from ...mlflow_tables import MLflowTables
-from ...models import AliasChange, RegisteredModel
-from .reading import usable
+from ...errors import Conflict, Denied, Invalid, NotFound
+from ...models import AliasChange, AliasRequest, RegisteredModel
+from .alias_requests import AliasRequests, Claim, shown, stands
+from .alias_tags import send_change, send_protected, write_change, write_protected
 from .tracking import Tracking, translated
 
 if TYPE_CHECKING:
     from ...store import Store
 
-TAG = "mlplat.alias_history"
-MOST = 50
-"""Changes that are kept of a model, the newest; fewer where MLflow's 5,000 characters hold no more."""
-MOST_CHARACTERS = 5000
 MOST_WHY = 500
 
 
 class Aliases:
-    """Sets and deletes aliases. `get` reads a registered model."""
+    """Sets, deletes and protects aliases. `get` reads a registered model."""
 
     def __init__(self, tracking: Tracking, store: Store, get: Callable[[str], RegisteredModel]) -> None:
         self._tracking = tracking
         self._store = store
         self._get = get
+        self._requests = AliasRequests(store)
 
-    def set(self, name: str, alias: str, version: str, *, by: str, why: str = "") -> RegisteredModel:
+    def set(self, name: str, alias: str, version: str, *, by: str, why: str = "") -> RegisteredModel | AliasRequest:
         """Have an alias stand for a version from now on; returns the model as it stands then.
 
-        The same version again changes nothing. Raises `NotFound` for an unknown model or version, and `Invalid` for
-        what cannot be an alias.
+        For one that is protected it returns the request that this becomes, which somebody else has to approve. The
+        same version again changes nothing. Raises `NotFound` for an unknown model or version, and `Invalid` for what
+        cannot be an alias.
         """
         _check(alias)
         model = self._get(name)
-        if version not in {one.version for one in model.versions}:
+        if not _has(model, version):
             known = ", ".join(one.version for one in model.versions[:10])
             raise NotFound(f"model {name} has no version {version}", hint=f"its versions: {known or 'none'}")
-        return self._change(model, alias, version, by, why)
+        return self._move(model, alias, version, by, why)
 
-    def delete(self, name: str, alias: str, *, by: str, why: str = "") -> RegisteredModel:
-        """Delete an alias. Raises `NotFound` for an unknown model or alias."""
+    def delete(self, name: str, alias: str, *, by: str, why: str = "") -> RegisteredModel | AliasRequest:
+        """Delete an alias, or ask for it as `set` does. Raises `NotFound` for an unknown model or alias."""
         model = self._get(name)
         if alias not in model.aliases:
             known = ", ".join(model.aliases)
             raise NotFound(f"model {name} has no alias {alias}", hint=f"its aliases: {known or 'none'}")
-        return self._change(model, alias, None, by, why)
+        return self._move(model, alias, None, by, why)
 
-    def _change(self, model: RegisteredModel, alias: str, version: str | None, by: str, why: str) -> RegisteredModel:
-        if len(why) > MOST_WHY:
-            raise Invalid(
-                f"the reason has {len(why)} characters", hint=f"at most {MOST_WHY}", fields={"why": "too long"}
+    # --- protection -------------------------------------------------------------------------
+
+    def protect(self, name: str, alias: str) -> RegisteredModel:
+        """From now on the alias, which need not be there yet, changes when a second person approves it.
+
+        Raises `NotFound` for an unknown model, `Invalid`.
+        """
+        _check(alias)
+        return self._protect(self._get(name), alias, True)
+
+    def unprotect(self, name: str, alias: str, *, by: str, why: str = "") -> RegisteredModel:
+        """Ask for the end of that: somebody else has to approve it, or protection would hold up nobody.
+
+        Returns the model, whose `requests` has the one that was made; unchanged where the alias is not protected.
+        """
+        model = self._get(name)
+        if alias in model.protected:
+            _check_why(why)
+            self._requests.ask("protection", name, alias, None, model.aliases.get(alias), by=by, why=why)
+        return self.shown(name)
+
+    # --- requests ---------------------------------------------------------------------------
+
+    def requests(self, name: str | None = None) -> list[AliasRequest]:
+        """The requests of a model, or those of all models that are open, newest first. Raises `NotFound`."""
+        if name is not None:
+            return self.shown(name).requests
+        found: list[AliasRequest] = []
+        models: dict[str, RegisteredModel | None] = {}
+        for one in self._requests.open():
+            if one.model not in models:
+                try:
+                    models[one.model] = self._get(one.model)
+                except NotFound:
+                    models[one.model] = None
+            model = models[one.model]
+            if model is not None and stands(one, model.aliases, model.protected):
+                found.append(one)
+        return found
+
+    def approve(self, name: str, id: str, *, by: str, why: str = "") -> RegisteredModel:
+        """Do what a request wants; returns the model as it stands then. One of several who approve it does it.
+
+        Raises `NotFound`, `Denied` for who has asked for it, and `Conflict` where it is not open, or the alias does not
+        stand any more where it stood when it was asked for: then it is stale.
+        """
+        request = self._open(name, id, why)
+        if request.by == by:
+            raise Denied(
+                f"request {request.id} is {by}'s own: a second person approves it",
+                hint=f"somebody else runs: jupyter mlplat models approve {name} {request.id}",
             )
+        with self._requests.claimed(request) as claim:
+            model = self._get(name)
+            gone = request.version is not None and not _has(model, request.version)
+            if gone or not stands(request, model.aliases, model.protected):
+                raise self._stale(claim)
+            if request.kind == "protection":
+                return self._protect(model, request.alias, False, claim, by, why)
+            change = _change(model, request.alias, request.version, request.by, request.why, approved_by=by)
+            try:
+                return self._write(model, change, claim, why)
+            except Conflict as error:
+                raise self._stale(claim) from error
+
+    def reject(self, name: str, id: str, *, by: str, why: str = "") -> RegisteredModel:
+        """Say no to a request. Raises `NotFound`, and `Conflict` where it is not open."""
+        self._requests.end(self._open(name, id, why), "rejected", by=by, why=why)
+        return self.shown(name)
+
+    def withdraw(self, name: str, id: str, *, by: str, why: str = "") -> RegisteredModel:
+        """Take an own request back. Raises `NotFound`, `Denied` for one of somebody else's, and `Conflict`."""
+        request = self._open(name, id, why)
+        if request.by != by:
+            raise Denied(
+                f"request {request.id} is {request.by}'s: only who has asked for it withdraws it",
+                hint=f"reject it: jupyter mlplat models reject {name} {request.id}",
+            )
+        self._requests.end(request, "withdrawn", by=by, why=why)
+        return self.shown(name)
+
+    def shown(self, name: str) -> RegisteredModel:
+        """A registered model with the requests that there are. Raises `NotFound`."""
+        model = self._get(name)
+        requests = shown(self._requests.of(name), model.aliases, model.protected)
+        return model.model_copy(update={"requests": requests})
+
+    # --- parts ------------------------------------------------------------------------------
+
+    def _move(
+        self, model: RegisteredModel, alias: str, version: str | None, by: str, why: str
+    ) -> RegisteredModel | AliasRequest:
+        _check_why(why)
         before = model.aliases.get(alias)
         if before == version:
-            return model
-        change = AliasChange(alias=alias, version=version, before=before, by=by, at=datetime.now(UTC), why=why)
+            return self.shown(model.name)
+        if alias in model.protected:
+            return self._requests.ask("alias", model.name, alias, version, before, by=by, why=why)
+        return self._write(model, _change(model, alias, version, by, why))
+
+    def _write(
+        self, model: RegisteredModel, change: AliasChange, claim: Claim | None = None, why: str = ""
+    ) -> RegisteredModel:
         tables = self._tracking.registry_tables()
         if tables is not None:
-            _write(tables, model.name, change)
+            write_change(tables, model.name, change)
         else:
-            self._by_client(model, change)
+            with translated(f"model {model.name}"):
+                send_change(self._tracking.client(), model.name, change, model.history)
         with self._store.write() as transaction:
+            if claim is not None:
+                claim.end(transaction, "approved", by=change.approved_by, why=why)
+            self._requests.settle(transaction, model.name, change.alias, change.version)
             transaction.emit("runs", "*")
-        return self._get(model.name)
+        return self.shown(model.name)
 
-    def _by_client(self, model: RegisteredModel, change: AliasChange) -> None:
-        client = self._tracking.client()
-        with translated(f"model {model.name}"):
-            if change.version is None:
-                client.delete_registered_model_alias(model.name, change.alias)
-            else:
-                client.set_registered_model_alias(model.name, change.alias, change.version)
-            client.set_registered_model_tag(model.name, TAG, _told([change, *model.history]))
+    def _protect(
+        self, model: RegisteredModel, alias: str, on: bool, claim: Claim | None = None, by: str = "", why: str = ""
+    ) -> RegisteredModel:
+        def wanted(now: list[str]) -> list[str]:
+            return [*{*now, alias}] if on else [one for one in now if one != alias]
+
+        tables = self._tracking.registry_tables()
+        if tables is not None:
+            write_protected(tables, model.name, wanted)
+        else:
+            with translated(f"model {model.name}"):
+                send_protected(self._tracking.client(), model.name, wanted(model.protected))
+        with self._store.write() as transaction:
+            if claim is not None:
+                claim.end(transaction, "approved", by=by, why=why)
+            transaction.emit("runs", "*")
+        return self.shown(model.name)
+
+    def _open(self, name: str, id: str, why: str) -> AliasRequest:
+        """A request that is open. Raises `NotFound`, `Conflict`."""
+        _check_why(why)
+        request = self._requests.get(name, id)
+        if request.state != "open":
+            by = f" by {request.decided_by}" if request.decided_by else ""
+            raise Conflict(
+                f"request {request.id} is {request.state}{by}", hint=f"see: jupyter mlplat models show {name}"
+            )
+        return request
+
+    def _stale(self, claim: Claim) -> Conflict:
+        request = claim.request
+        with self._store.write() as transaction:
+            claim.end(transaction, "stale")
+            transaction.emit("runs", "*")
+        return Conflict(
+            f"request {request.id} is stale: alias {request.alias} of model {request.model} was changed in between",
+            hint="look again; who still wants it asks anew",
+        )
+
+
+def _change(
+    model: RegisteredModel, alias: str, version: str | None, by: str, why: str, approved_by: str | None = None
+) -> AliasChange:
+    before = model.aliases.get(alias)
+    now = datetime.now(UTC)
+    return AliasChange(alias=alias, version=version, before=before, by=by, at=now, why=why, approved_by=approved_by)
+
+
+def _has(model: RegisteredModel, version: str) -> bool:
+    return any(one.version == version for one in model.versions)
 
 
 def _check(alias: str) -> None:
@@ -98,54 +232,6 @@ def _check(alias: str) -> None:
         raise Invalid(f"{alias[:100]!a} cannot be an alias", hint=wrong, fields={"alias": "not an alias"})
 
 
-def history_of(text: str | None) -> list[AliasChange]:
-    """The changes that a model's tag tells, newest first; none where somebody else has written it."""
-    try:
-        return [AliasChange.model_validate(one) for one in json.loads(text or "[]")]
-    except (ValueError, TypeError, ValidationError):
-        return []
-
-
-def _told(changes: Sequence[AliasChange]) -> str:
-    kept = [change.model_dump(mode="json") for change in changes[:MOST]]
-    while len(kept) > 1 and len(json.dumps(kept)) > MOST_CHARACTERS:
-        kept.pop()
-    return json.dumps(kept)
-
-
-# --- by MLflow's tables -----------------------------------------------------------------------------
-
-
-def _write(tables: MLflowTables, name: str, change: AliasChange) -> None:
-    """As `set_registered_model_alias`, `delete_registered_model_alias` and `set_registered_model_tag` of MLflow do."""
-    own = ("default", name, change.alias)
-    with usable(), tables.transaction() as connection:
-        found = connection.execute(
-            "SELECT version FROM registered_model_aliases WHERE workspace = ? AND name = ? AND alias = ?", own
-        ).fetchone()
-        if (str(found[0]) if found else None) != change.before:
-            raise Conflict(f"alias {change.alias} of model {name} was changed in between", hint="look again")
-        if change.version is None:
-            connection.execute(
-                "DELETE FROM registered_model_aliases WHERE workspace = ? AND name = ? AND alias = ?", own
-            )
-        else:
-            connection.execute(
-                "INSERT INTO registered_model_aliases (workspace, name, alias, version) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (workspace, name, alias) DO UPDATE SET version = excluded.version",
-                (*own, int(change.version)),
-            )
-        told = _told([change, *history_of(history_in(connection, name))])
-        connection.execute(
-            "INSERT INTO registered_model_tags (workspace, name, key, value) VALUES ('default', ?, ?, ?)"
-            " ON CONFLICT (workspace, key, name) DO UPDATE SET value = excluded.value",
-            (name, TAG, told),
-        )
-
-
-def history_in(connection: sqlite3.Connection, name: str) -> str | None:
-    """The tag of a model."""
-    found = connection.execute(
-        "SELECT value FROM registered_model_tags WHERE workspace = 'default' AND name = ? AND key = ?", (name, TAG)
-    ).fetchone()
-    return found[0] if found else None
+def _check_why(why: str) -> None:
+    if len(why) > MOST_WHY:
+        raise Invalid(f"the reason has {len(why)} characters", hint=f"at most {MOST_WHY}", fields={"why": "too long"})

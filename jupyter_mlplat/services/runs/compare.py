@@ -52,8 +52,8 @@ class Comparing:
             return [row for row in _rows([of(run) for run in found]) if every or row.differs]
 
         return RunComparison(
-            runs=[_compared(run) for run in found],
-            source=rows(_source),
+            runs=[compared(run) for run in found],
+            source=rows(source_of),
             parameters=rows(lambda run: run.parameters),
             metrics=rows(lambda run: run.metrics),
             data=rows(_digests),
@@ -81,9 +81,9 @@ class Comparing:
         except MLPlatError as error:
             notes.append(f"environment: {error.message}")
         return RunDifference(
-            before=_compared(then),
-            after=_compared(now),
-            source=differences(_source(then), _source(now)),
+            before=compared(then),
+            after=compared(now),
+            source=differences(source_of(then), source_of(now)),
             parameters=differences(then.parameters, now.parameters),
             metrics=differences(then.metrics, now.metrics),
             data=differences(_digests(then), _digests(now)),
@@ -131,7 +131,8 @@ def _cells(content: bytes, what: str) -> list[str]:
         raise Invalid(f"{what} is no notebook") from error
 
 
-def _compared(run: RunDetail) -> ComparedRun:
+def compared(run: RunDetail) -> ComparedRun:
+    """A run as comparisons name it."""
     return ComparedRun(**{name: getattr(run, name) for name in ComparedRun.model_fields})
 
 
@@ -144,7 +145,8 @@ def _rows(found: Sequence[Mapping[str, str | float | None]]) -> list[ComparedRow
     return rows
 
 
-def _source(run: RunDetail) -> dict[str, str]:
+def source_of(run: RunDetail) -> dict[str, str]:
+    """Commit and what was run."""
     return {name: run.tags[tag] for name, tag in SOURCE.items() if tag in run.tags}
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from ...errors import Invalid, NotFound
 from ...models import ModelVersion, Page, RegisteredModel
 from . import convert, table_registry
-from .aliases import TAG, history_of
+from .alias_tags import HISTORY, PROTECTED, history_of, protected_of
 from .search import check_limit, mlflow_exception, quoted, search_errors
 from .tracking import Tracking, translated
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MLflowVersion
+    from mlflow.entities.model_registry import RegisteredModel as MLflowModel
 
 MAX_VERSIONS = 1000
 URI_HINT = "like models:/classifier/3, models:/classifier@champion or models:/classifier/latest"
@@ -34,7 +35,7 @@ class Registry:
         client = self._tracking.client()
         with search_errors(None, [], after), translated("the model registry"):
             found = client.search_registered_models(max_results=limit, page_token=after or None)
-            items = [convert.to_model(model, self._versions(model.name)) for model in found]
+            items = [_model(model, self._versions(model.name)) for model in found]
         return Page[RegisteredModel](items=items, next=found.token or None)
 
     def get(self, name: str) -> RegisteredModel:
@@ -53,8 +54,8 @@ class Registry:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
                 raise self._no_model(name) from error
-            model = convert.to_model(found, self._versions(name))
-            return model.model_copy(update={"history": history_of(found.tags.get(TAG))})
+            model = _model(found, self._versions(name))
+            return model.model_copy(update={"history": history_of(found.tags.get(HISTORY))})
 
     def resolve(self, uri: str) -> ModelVersion:
         """See `RunsService.resolve_model`."""
@@ -90,6 +91,11 @@ class Registry:
         names = [model.name for model in self.page(limit=10, after=None).items]
         hint = f"there are: {', '.join(names)}" if names else "none is registered yet"
         return NotFound(f"no registered model is called {name}", hint=hint)
+
+
+def _model(found: MLflowModel, versions: list[MLflowVersion]) -> RegisteredModel:
+    protected = protected_of((found.tags or {}).get(PROTECTED))
+    return convert.to_model(found, versions).model_copy(update={"protected": protected})
 
 
 def parse_model_uri(uri: str) -> tuple[str, str, str]:

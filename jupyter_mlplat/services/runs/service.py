@@ -25,6 +25,7 @@ from .reading import MAX_ARTIFACTS, TableReader
 from .registry import Registry
 from .search import check_limit, mlflow_exception, quoted, search_errors
 from .tracking import Tracking, translated
+from .versions import Versions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -52,9 +53,10 @@ class RunsService:
         self._reader = TableReader(index)
         self.curves = Curves(self._tracking)
         self.artifacts = Artifacts(self._tracking)
-        self.aliases = Aliases(self._tracking, store, self.model)
+        self.aliases = Aliases(self._tracking, store, self._registry.get)
         self.edits = RunEdits(self._tracking, store, index, self.get)
         self.comparing = Comparing(self.details, self.artifacts)
+        self.versions = Versions(self._tracking, store, self.details, self.comparing, self._registry.get)
 
     @property
     def tracking_uri(self) -> str:
@@ -183,7 +185,7 @@ class RunsService:
 
     def model(self, name: str) -> RegisteredModel:
         """A registered model. Raises `NotFound`."""
-        return self._registry.get(name)
+        return self.aliases.shown(name)
 
     def resolve_model(self, uri: str) -> ModelVersion:
         """The version that `models:/name/3`, `models:/name@alias` or `models:/name/latest` stands for.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ...mlflow_tables import MLflowTables, rows_of
 from ...models import ModelVersion, Page, RegisteredModel
-from .aliases import history_in, history_of
+from .alias_tags import HISTORY, PROTECTED, history_of, protected_of, tags_in
 from .convert import time_of
 from .cursors import read_cursor, write_cursor
 from .reading import usable
@@ -40,7 +40,7 @@ def get(tables: MLflowTables, name: str) -> RegisteredModel | None:
         found = _models(connection, connection.execute(f"{_COLUMNS} AND name = ?", (name,)).fetchall())
         if not found:
             return None
-        return found[0].model_copy(update={"history": history_of(history_in(connection, name))})
+        return found[0].model_copy(update={"history": history_of(tags_in(connection, name).get(HISTORY))})
 
 
 def _models(
@@ -74,12 +74,21 @@ def _models(
                 status=status or "READY",
             )
         )
+    protected = dict(
+        rows_of(
+            connection,
+            f"SELECT name, value FROM registered_model_tags WHERE workspace = 'default' AND key = '{PROTECTED}'"
+            " AND name IN ids",
+            names,
+        )
+    )
     return [
         RegisteredModel(
             name=name,
             description=description or "",
             aliases=aliases[name],
             versions=versions[name],
+            protected=protected_of(protected.get(name)),
             updated_at=time_of(updated),
         )
         for name, description, updated in rows
