@@ -20,6 +20,11 @@ export interface IPart {
 /** Rows of one part that are shown. */
 const ROWS = 500;
 
+/** True where no note says that such a part could not be compared. */
+export function wasCompared(notes: ReadonlyArray<string>, part: RegExp): boolean {
+  return !notes.some(note => part.test(note.split(':')[0]));
+}
+
 /** What the two columns are called. */
 export function Heads({ words }: { readonly words: readonly [string, string] }): JSX.Element {
   return (

@@ -8,7 +8,7 @@ import { Diff } from '../../widgets/diff';
 import { Empty } from '../../widgets/feedback';
 import { duration } from '../../widgets/format';
 import { useTrans } from '../../widgets/trans';
-import { Heads, type IPart, Values } from '../compare/values';
+import { Heads, type IPart, Values, wasCompared } from '../compare/values';
 import { Link } from '../context';
 import { shortId } from '../jobs/words';
 
@@ -33,10 +33,9 @@ export function Changes({ changes }: { readonly changes: JobChanges }): JSX.Elem
   }
   const parts = partsOf(changes, trans);
   const slower = slowerCells(changes.timings);
-  const compared = (word: RegExp): boolean => !notes.some(note => word.test(note.split(':')[0]));
   const same = [
-    ...parts.filter(part => part.rows.length === 0 && compared(new RegExp(part.id))).map(part => part.word),
-    ...(code === '' && compared(/code/) ? [trans.__('code')] : [])
+    ...parts.filter(part => part.rows.length === 0 && wasCompared(notes, new RegExp(part.id))).map(part => part.word),
+    ...(code === '' && wasCompared(notes, /code/) ? [trans.__('code')] : [])
   ];
   return (
     <div className="jp-mlplat-changes">

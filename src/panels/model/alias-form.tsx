@@ -191,6 +191,7 @@ function Form({ model, values, deletes, locked, error, change }: IFormProps): JS
       <Field id="jp-mlplat-alias-why" label={trans.__('Why')} help={trans.__('Stands in the history of the aliases.')} error={fields.why}>
         <textarea
           id="jp-mlplat-alias-why"
+          className="jp-mlplat-prose"
           value={values.why}
           rows={2}
           maxLength={LONGEST}

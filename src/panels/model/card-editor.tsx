@@ -123,8 +123,13 @@ function Overtaken({ card, busy, mine, send, discard }: IOvertakenProps): JSX.El
     <div className="jp-mlplat-overtaken" role="alert">
       <p>
         <b>{trans.__('The card was changed meanwhile.')}</b>{' '}
-        {card.edited_by !== null && trans.__('%1 saved another text.', card.edited_by)}{' '}
-        {card.edited_at && <RelativeTime time={card.edited_at} />}
+        {card.generated ? trans.__('The generated one is back.') : card.edited_by !== null && trans.__('%1 saved another text', card.edited_by)}
+        {card.edited_at && (
+          <>
+            {' · '}
+            <RelativeTime time={card.edited_at} />
+          </>
+        )}
       </p>
       <p>{trans.__('What you wrote is still here, and is not saved. Take over what you need from the other text, then save yours over it.')}</p>
       <span className="jp-mlplat-inline">

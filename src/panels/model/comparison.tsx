@@ -9,7 +9,7 @@ import { Diff } from '../../widgets/diff';
 import { bytes } from '../../widgets/format';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, Show, usePanel } from '../context';
-import { type IPart, Values } from '../compare/values';
+import { type IPart, Values, wasCompared } from '../compare/values';
 import type { IModelState } from './state';
 
 interface IComparisonProps {
@@ -75,10 +75,11 @@ function Parts({ comparison }: { readonly comparison: VersionComparison }): JSX.
   const parts = partsOf(comparison, trans);
   const code = run?.code ?? '';
   const every = [...notes, ...(run?.notes ?? [])];
-  const same = parts.filter(part => part.rows.length === 0 && (run !== null || !part.ofRun)).map(part => part.word);
-  if (run !== null && code === '' && !every.some(note => note.includes('code'))) {
-    same.push(trans.__('code'));
-  }
+  const known = (part: IVersionPart): boolean => (part.ofRun ? run !== null && wasCompared(every, new RegExp(part.id)) : wasCompared(every, /^files/));
+  const same = [
+    ...parts.filter(part => part.rows.length === 0 && known(part)).map(part => part.word),
+    ...(run !== null && code === '' && wasCompared(every, /code/) ? [trans.__('code')] : [])
+  ];
   return (
     <div className="jp-mlplat-changes">
       <p className="jp-mlplat-hint">

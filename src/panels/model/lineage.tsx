@@ -14,7 +14,7 @@ import { LineageTable } from './lineage-table';
 import type { IModelState } from './state';
 
 /** Pixels of a box. */
-const HEIGHT = 46;
+const BOX = { least: 150, most: 230, height: 46 };
 
 interface ILineageProps {
   readonly lineage: Lineage;
@@ -72,7 +72,7 @@ function Drawing({ shown, of, choose, more }: IDrawingProps): JSX.Element {
   const trans = useTrans();
   const frame = React.useRef<HTMLDivElement>(null);
   const room = useRoom(frame);
-  const layout = React.useMemo(() => layoutOf(shown, room, HEIGHT), [shown, room]);
+  const layout = React.useMemo(() => layoutOf(shown, room, BOX), [shown, room]);
   const [lit, setLit] = React.useState<string | null>(null);
   const [width, height] = [layout.width + 2 * EDGE, layout.height + 2 * EDGE];
   return (
@@ -90,7 +90,7 @@ function Drawing({ shown, of, choose, more }: IDrawingProps): JSX.Element {
               at && (
                 <li
                   key={each.name}
-                  style={{ left: at.x + EDGE, top: at.y + EDGE, width: layout.box, height: HEIGHT }}
+                  style={{ left: at.x + EDGE, top: at.y + EDGE, width: layout.box, height: BOX.height }}
                   onPointerEnter={() => {
                     setLit(each.name);
                   }}
@@ -105,7 +105,7 @@ function Drawing({ shown, of, choose, more }: IDrawingProps): JSX.Element {
                   }}
                 >
                   {each.kind === 'rest' ? (
-                    <button type="button" className="jp-mlplat-node jp-mlplat-lineageRest" onClick={more}>
+                    <button type="button" className="jp-mlplat-node jp-mlplat-lineageRest" data-tone="quiet" onClick={more}>
                       {trans.__('%1 more', each.count)} · {kindWord(each.of, trans)}
                     </button>
                   ) : (

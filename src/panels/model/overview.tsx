@@ -1,16 +1,18 @@
 /** What a version is: metrics and parameters of its run, what it takes and gives, what it needs, where it is served. */
 
+import { copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { ModelField, ModelVersionDetail } from '../../types';
 import { bytes, number, short } from '../../widgets/format';
-import { Copyable, Facts } from '../../widgets/parts';
+import { Facts, TextButton } from '../../widgets/parts';
 import { StateBadge } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { Link } from '../context';
 import { Pairs } from '../run/pairs';
 import { Cut, tip } from '../runs/cells';
+import { useCopy } from './copy';
 import { versionState } from './words';
 
 /** Columns of a signature and requirements that are shown. */
@@ -66,8 +68,7 @@ function FactsOf({ detail }: { readonly detail: ModelVersionDetail }): JSX.Eleme
     detail.run !== null && [trans.__('Experiment'), detail.run.experiment.slice(0, 60)],
     detail.flavors.length > 0 && [trans.__('Flavors'), detail.flavors.join(', ')],
     detail.size !== null && [trans.__('Size'), bytes(detail.size)],
-    detail.python !== null && [trans.__('Python'), detail.python],
-    [trans.__('Address'), <Copyable key="u" text={detail.uri} shown={detail.uri.slice(0, 60)} label={trans.__('address')} />]
+    detail.python !== null && [trans.__('Python'), detail.python]
   ];
   return <Facts rows={rows.filter(row => row !== false)} />;
 }
@@ -141,6 +142,7 @@ function Served({ detail }: { readonly detail: ModelVersionDetail }): JSX.Elemen
 
 function Requirements({ detail }: { readonly detail: ModelVersionDetail }): JSX.Element | null {
   const trans = useTrans();
+  const copy = useCopy();
   if (detail.requirements.length === 0) {
     return null;
   }
@@ -150,7 +152,14 @@ function Requirements({ detail }: { readonly detail: ModelVersionDetail }): JSX.
       <pre tabIndex={0} aria-label={trans.__('Requirements')}>
         {detail.requirements.join('\n')}
       </pre>
-      <Copyable text={detail.requirements.join('\n')} shown={trans.__('Copy')} label={trans.__('requirements')} />
+      <TextButton
+        label={trans.__('Copy')}
+        icon={copyIcon}
+        title={trans.__('Copy the requirements')}
+        onClick={() => {
+          copy(detail.requirements.join('\n'));
+        }}
+      />
     </details>
   );
 }

@@ -1,7 +1,6 @@
 /** One version of a model: what it is, where it comes from, what is written about it, what it differs in from another. */
 
 import { copyIcon } from '@jupyterlab/ui-components';
-import { Notification } from '@jupyterlab/apputils';
 import * as React from 'react';
 import type { ModelVersion, RegisteredModel } from '../../types';
 import { codeIcon } from '../../widgets/icons';
@@ -12,6 +11,7 @@ import type { INotebookParts } from '../job/executed';
 import { AliasChips } from '../models/chips';
 import { Card } from './card';
 import { Comparison } from './comparison';
+import { useCopy } from './copy';
 import type { Drafts } from './drafts';
 import { LineageGraph } from './lineage';
 import { Overview } from './overview';
@@ -82,11 +82,7 @@ export function VersionPanel({ model, version, state, parts, drafts, choose }: I
 
 function CopyButtons({ uri }: { readonly uri: string }): JSX.Element {
   const trans = useTrans();
-  const copy = (text: string): void => {
-    void navigator.clipboard.writeText(text).then(() => {
-      Notification.success(trans.__('Copied.'), { autoClose: 2000 });
-    });
-  };
+  const copy = useCopy();
   return (
     <span className="jp-mlplat-inline jp-mlplat-copies">
       <TextButton
