@@ -4,6 +4,7 @@ import { InputDialog, Notification } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { AliasOutcome } from '../api';
 import { deleteAlias, setAlias } from '../panels/model/alias-form';
+import { Drafts } from '../panels/model/drafts';
 import { type IModelState, PAGES, stateOf } from '../panels/model/state';
 import { ModelView } from '../panels/model/view';
 import { CommandIDs } from '../tokens';
@@ -16,6 +17,7 @@ export function modelCommands({ context, show, saved, parts }: ICommandContext):
   const { models } = model.api;
   const name = STRING(trans.__('name of the registered model'));
   const alias = STRING(trans.__('the alias'));
+  const drafts = new Map<string, Drafts>();
 
   const named = async (args: ReadonlyPartialJSONObject, title: string): Promise<string | undefined> => {
     const given = text(args.name);
@@ -31,7 +33,9 @@ export function modelCommands({ context, show, saved, parts }: ICommandContext):
   };
   const open = async (state: Pick<IModelState, 'name'> & Partial<IModelState>): Promise<void> => {
     const view = (await show(ModelView.idOf(state.name), () => {
-      const made = new ModelView(context, state, parts);
+      const kept = drafts.get(state.name) ?? new Drafts();
+      drafts.set(state.name, kept);
+      const made = new ModelView(context, state, parts, kept);
       made.stateChanged.connect(() => {
         saved(made.id);
       });
@@ -137,12 +141,14 @@ export function modelCommands({ context, show, saved, parts }: ICommandContext):
         const asked =
           found &&
           (text(args.alias) ??
-            (await choose(
-              trans.__('Protect which alias?'),
-              Object.keys(found.aliases).filter(each => !found.protected.includes(each)),
-              each => each,
-              trans.__('It has no alias that is not protected.')
-            )));
+            (
+              await InputDialog.getItem({
+                title: trans.__('Protect which alias?'),
+                label: trans.__('One that is there, or will be'),
+                items: Object.keys(found.aliases).filter(each => !found.protected.includes(each)),
+                editable: true
+              })
+            ).value?.trim());
         if (!found || !asked) {
           return;
         }

@@ -9,6 +9,9 @@ import type { Topic, Watching } from '../watching';
 /** Milliseconds between two readings, however many events arrive: any program that logs to MLflow makes some. */
 const GAP = 1000;
 
+/** The same of the list, which may have hundreds of models with all their versions. */
+const LIST_GAP = 2000;
+
 /** A key that no run has: what changed in the registry is told of as a change of any run. */
 const NO_RUN = '';
 
@@ -26,7 +29,7 @@ function follow<T>(watching: Watching, resource: Resource<T>, others: ReadonlyAr
 
 /** Lets the list of models follow them. */
 export function watchModels(api: Api, watching: Watching, failed: (error: ApiError) => void): Resource<Page<RegisteredModel>> {
-  return follow(watching, new Resource(signal => api.models.list(signal), failed, GAP));
+  return follow(watching, new Resource(signal => api.models.list(signal), failed, LIST_GAP));
 }
 
 /** A model with its versions, the history of its aliases and the requests for them, live until disposed. */

@@ -271,6 +271,18 @@ def test_a_protected_alias_takes_a_second_person(view: View, registry: Registry)
     expect(ended).to_contain_text("are not in the test set")
     expect(page.locator("button[data-section=models]")).not_to_contain_text("request")
 
+    # A second person approves another one, from a shell.
+    asked = view.lab.request("models/locked-wine/aliases/champion", method="PUT", body={"version": "2", "why": "again"})
+    expect(requests).to_contain_text("again")
+    registry.platform.runs.aliases.approve("locked-wine", asked["id"], by="bob", why="convinced")
+    expect(requests).to_have_count(0)
+    expect(model.locator("tr[data-version='2']")).to_contain_text("champion")
+    newest = model.get_by_role("table", name="History of the aliases").get_by_role("row").nth(1)
+    expect(newest).to_contain_text("1 → 2")
+    expect(newest).to_contain_text("bob")
+    newest.scroll_into_view_if_needed()
+    view.picture("models-approved")
+
     row.get_by_role("button", name="champion is protected: end that…").click()
     dialog.get_by_role("textbox").fill("only I use it")
     dialog.get_by_role("button", name="Ask for it").click()
@@ -385,6 +397,43 @@ def test_lineage_is_drawn_and_each_thing_opens(view: View, registry: Registry) -
     page.get_by_role("tab", name="traced-wine", exact=True).click()
     graph.get_by_role("button", name=re.compile("^Notebook: train_classifier.ipynb")).click()
     expect(page.get_by_role("tab", name="train_classifier.ipynb")).to_be_visible()
+    # Closed without a question, and its kernel with it.
+    page.evaluate(
+        """async () => {
+            const { shell, serviceManager } = window.jupyterapp;
+            [...shell.widgets('main')].find(each => each.title.label === 'train_classifier.ipynb').dispose();
+            await serviceManager.sessions.shutdownAll();
+        }"""
+    )
+
+
+def test_a_deployed_version_and_its_features_are_part_of_the_lineage(view: View, registry: Registry) -> None:
+    page, lab = view.page, view.lab
+    (lab.root / "wines.csv").write_text("wine,at,ash\n1,2026-01-01T00:00:00,2.4\n")
+    spec = {"name": "wines", "source": str(lab.root / "wines.csv"), "entities": ["wine"], "timestamp": "at"}
+    lab.request("features/views", method="POST", body={"views": [spec]})
+    run = registry.run("served", "served run", auc=0.7)
+    registry.client.set_tag(run, "mlplat.features", "wines")
+    registry.version("served-wine", run)
+    registry.version("served-wine", run)
+    lab.request("deployments", method="POST", body={"name": "served", "model": "models:/served-wine/1"})
+    model = open_model(view, "served-wine", version="1")
+    served = model.get_by_role("region", name="Deployments")
+    expect(served.get_by_role("row")).to_contain_text("Ready", timeout=120_000)
+    expect(served.get_by_role("row")).to_contain_text("100 %")
+    model.get_by_role("tab", name="Lineage").click()
+    graph = model.get_by_role("list", name="Lineage of version 1, from data to endpoints")
+    expect(graph.get_by_role("button")).to_have_count(6)
+    view.picture("models-lineage-served")
+    graph.get_by_role("button", name=re.compile("^Features: wines")).click()
+    expect(page.get_by_role("list", name="Feature views")).to_contain_text("wines")
+    graph.get_by_role("button", name=re.compile("^Endpoint: served")).click()
+    expect(page.locator("#jp-mlplat-deployment-served h1")).to_have_text("served")
+    page.get_by_role("tab", name="served-wine", exact=True).click()
+    # The other one comes of the same run: nothing of it differs.
+    model.get_by_role("tab", name="Compare").click()
+    expect(model.locator(".jp-mlplat-changes")).to_contain_text("both are of run")
+    lab.request("deployments/served", method="DELETE", timeout=70)
 
 
 def test_hundreds_of_versions_scroll(view: View, registry: Registry) -> None:

@@ -66,7 +66,9 @@ export function CardEditor({ loaded, resource, draft, write, parts }: IEditorPro
       className="jp-mlplat-cardEditor"
       onSubmit={event => {
         event.preventDefault();
-        send(draft.etag);
+        if (changed && !busy) {
+          send(draft.etag);
+        }
       }}
       onKeyDown={event => {
         if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {

@@ -83,8 +83,7 @@ function Parts({ comparison }: { readonly comparison: VersionComparison }): JSX.
   return (
     <div className="jp-mlplat-changes">
       <p className="jp-mlplat-hint">
-        <Sizes sizes={comparison.size} />
-        {same.length > 0 && trans.__('The same in both: %1', same.join(', '))}
+        {[sizesOf(comparison, trans), same.length > 0 ? trans.__('the same in both: %1', same.join(', ')) : ''].filter(Boolean).join(' · ')}
       </p>
       {parts.slice(0, 4).map(part => (
         <Values key={part.id} part={part} heads={heads} />
@@ -112,13 +111,14 @@ function Parts({ comparison }: { readonly comparison: VersionComparison }): JSX.
   );
 }
 
-function Sizes({ sizes }: { readonly sizes: ReadonlyArray<number | null> }): JSX.Element {
-  const trans = useTrans();
-  const [before, after] = [sizes.at(0) ?? null, sizes.at(1) ?? null];
-  if (before === null || after === null) {
-    return <></>;
+function sizesOf({ size, before, after }: VersionComparison, trans: TranslationBundle): string {
+  const [old, now] = [size.at(0) ?? null, size.at(1) ?? null];
+  if (old === null || now === null) {
+    return '';
   }
-  return <>{before === after ? trans.__('Both are %1.', bytes(after)) : trans.__('%1 then, %2 now.', bytes(before), bytes(after))} </>;
+  return old === now
+    ? trans.__('both have %1', bytes(now))
+    : trans.__('version %1 has %2, version %3 has %4', before.version, bytes(old), after.version, bytes(now));
 }
 
 interface IVersionPart extends IPart {

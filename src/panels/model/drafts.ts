@@ -1,4 +1,4 @@
-/** What somebody writes and has not saved: it stays while they look at another version. */
+/** What somebody writes and has not saved: it stays while they look at another version, or close the view. */
 
 /** A text, and which state of the card it was begun from. */
 export interface IDraft {

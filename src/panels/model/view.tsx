@@ -21,7 +21,8 @@ export class ModelView extends PanelWidget {
   constructor(
     context: IPanelContext,
     state: Pick<IModelState, 'name'> & Partial<IModelState>,
-    private readonly _parts: INotebookParts
+    private readonly _parts: INotebookParts,
+    private readonly _drafts: Drafts = new Drafts()
   ) {
     super(context);
     this._state = { version: null, page: 'overview', against: null, ...state };
@@ -81,7 +82,6 @@ export class ModelView extends PanelWidget {
   }
 
   private readonly _model: Resource<RegisteredModel>;
-  private readonly _drafts = new Drafts();
   private _state: IModelState;
 }
 

@@ -52,7 +52,7 @@ export function versionState(status: string): AnyState {
 }
 
 /** Letters of a title; the whole name is its tip. */
-const TITLE = 300;
+const TITLE = 160;
 
 export function titleOf(name: string): string {
   return name.length > TITLE ? `${name.slice(0, TITLE)}…` : name;
