@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from .provenance import (
     DIFF,
     DIFF_WITHIN_S,
+    FEATURES,
     FOLDER,
     LOCK,
     NOTEBOOK,
@@ -37,6 +38,8 @@ DIFF_HOLDS_S = 10.0
 logger = logging.getLogger("jupyter_mlplat.session")
 
 _diff: _Diff | None = None
+_views: dict[str, None] = {}
+"""Feature views that this process has read."""
 
 
 def tags() -> dict[str, str]:
@@ -53,7 +56,25 @@ def tags() -> dict[str, str]:
     notebook = _notebook()
     if notebook:
         made |= {"mlflow.source.name": notebook, "mlflow.source.type": "NOTEBOOK"}
+    if _views:
+        made[FEATURES] = ",".join(sorted(_views))
     return made | devices_in(os.environ)
+
+
+def has_read(views: Iterable[str]) -> None:
+    """Feature views were read: the run that is active is tagged with them, and those that start from now on."""
+    _views.update(dict.fromkeys(views))
+    mlflow = sys.modules.get("mlflow")
+    active = mlflow.active_run() if mlflow is not None and hasattr(mlflow, "active_run") else None
+    run = active.info.run_id if active is not None else os.environ.get("MLFLOW_RUN_ID")
+    if not run or not _views:
+        return
+    try:
+        from mlflow import MlflowClient
+
+        MlflowClient().set_tag(run, FEATURES, ",".join(sorted(_views)))
+    except Exception as error:  # noqa: BLE001 - the values are there, whatever MLflow says
+        logger.warning("run %s does not know of its feature views: %s", run, error)
 
 
 def _notebook() -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import session
 from .current import platform
 
 if TYPE_CHECKING:
@@ -39,8 +40,13 @@ class Features:
         return platform().features.online(view, [dict(entity) for entity in entities])
 
     def historical(self, entities: pandas.DataFrame, features: Sequence[str]) -> pandas.DataFrame:
-        """Values as they were known at each row's event time; `features` are `view:column`."""
-        return platform().features.historical(entities, list(features))
+        """Values as they were known at each row's event time; `features` are `view:column`.
+
+        The active run, and those that this process starts later, are tagged with the views.
+        """
+        found = platform().features.historical(entities, list(features))
+        session.has_read(feature.partition(":")[0] for feature in features)
+        return found
 
 
 def _absolute(view: FeatureViewSpec) -> FeatureViewSpec:

@@ -62,7 +62,7 @@ def to_markdown(data: Mapping[str, Any]) -> str:
 def sections_in(markdown: str) -> dict[str, str]:
     """What somebody wrote under the headings of `SECTIONS`; empty where only the words to fill in are there."""
     found = dict.fromkeys(SECTIONS, "")
-    parts = re.split(r"(?m)^#{1,6}[ \t]+(.*?)[ \t#]*$", markdown)
+    parts = re.split(r"(?m)^#{1,6}[ \t]+(.*?)[ \t#]*$", markdown.replace("\r\n", "\n"))
     titles = {title.lower(): key for key, title in SECTIONS.items()}
     for title, body in zip(parts[1::2], parts[2::2], strict=True):
         key = titles.get(title.strip().lower())

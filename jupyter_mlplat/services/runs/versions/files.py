@@ -27,6 +27,7 @@ MANIFEST = "MLmodel"
 REQUIREMENTS = "requirements.txt"
 PYTHON = "python_env.yaml"
 MOST_BYTES = 4_000_000
+MOST_DEEP = 50
 MOST_FILES = 10_000
 MOST_REQUIREMENTS = 2000
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -92,7 +93,7 @@ def _described(folder: Path, size: int | None) -> ModelFiles:
     return ModelFiles(
         inputs=_fields(signature.get("inputs")),
         outputs=_fields(signature.get("outputs")),
-        flavors=[str(name) for name in flavors],
+        flavors=[name for name in flavors if isinstance(name, str)],
         size=told if isinstance(told, int) and told >= 0 else size,
         requirements=_requirements(folder),
         python=_python(folder, flavors),
@@ -115,7 +116,7 @@ def _python(folder: Path, flavors: Mapping[str, Any]) -> str | None:
             told = _mapping(_yaml(folder, PYTHON)).get("python")
         except MLPlatError:
             return None
-    return None if told is None else str(told)[:100]
+    return str(told)[:100] if isinstance(told, str | int | float) else None
 
 
 # --- signatures -------------------------------------------------------------------------------------
@@ -190,8 +191,14 @@ def _yaml(folder: Path, name: str) -> Any:
     import yaml  # type: ignore[import-untyped]
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    content = _read(folder, name)
     try:
-        return yaml.load(_read(folder, name), Loader=loader)
+        depth = 0
+        for event in yaml.parse(content, Loader=loader):  # first, for what is nested too deeply ends the process
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MOST_DEEP:
+                raise ValueError("nested too deeply")
+        return yaml.load(content, Loader=loader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Invalid(f"{name} of the model at {folder} cannot be read") from error
 

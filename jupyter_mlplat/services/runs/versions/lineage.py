@@ -5,6 +5,7 @@ Nothing of it is kept: it is read from what runs, jobs and deployments say of th
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -122,8 +123,6 @@ def _data(number: int, one: dict[str, Any]) -> LineageNode:
 
 def _path(source: Any) -> str | None:
     """The file that MLflow's source of a data set names: an address, or JSON with it."""
-    import json
-
     text = str(source or "")
     if text.startswith("{"):
         try:
