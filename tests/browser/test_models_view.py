@@ -410,7 +410,7 @@ def test_lineage_is_drawn_and_each_thing_opens(view: View, registry: Registry) -
 def test_a_deployed_version_and_its_features_are_part_of_the_lineage(view: View, registry: Registry) -> None:
     page, lab = view.page, view.lab
     (lab.root / "wines.csv").write_text("wine,at,ash\n1,2026-01-01T00:00:00,2.4\n")
-    spec = {"name": "wines", "source": str(lab.root / "wines.csv"), "entities": ["wine"], "timestamp": "at"}
+    spec = {"name": "wines", "source": "wines.csv", "entities": ["wine"], "timestamp": "at"}
     lab.request("features/views", method="POST", body={"views": [spec]})
     run = registry.run("served", "served run", auc=0.7)
     registry.client.set_tag(run, "mlplat.features", "wines")
