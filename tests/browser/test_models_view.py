@@ -390,6 +390,9 @@ def test_lineage_is_drawn_and_each_thing_opens(view: View, registry: Registry) -
     model.get_by_role("button", name="Draw fewer").click()
     model.get_by_text("As a table").click()
     expect(model.get_by_role("table", name="Lineage").get_by_role("row")).to_have_count(34)
+    graph.get_by_role("button", name=re.compile("^Data: wine-3.csv")).click()
+    expect(model.locator("[data-part=data]")).to_be_focused()
+    model.get_by_role("tab", name="Lineage").click()
     # By keyboard, from box to box.
     graph.get_by_role("button", name=re.compile("^Run: traced run")).focus()
     page.keyboard.press("Enter")
@@ -434,6 +437,22 @@ def test_a_deployed_version_and_its_features_are_part_of_the_lineage(view: View,
     model.get_by_role("tab", name="Compare").click()
     expect(model.locator(".jp-mlplat-changes")).to_contain_text("both are of run")
     lab.request("deployments/served", method="DELETE", timeout=70)
+
+
+def test_a_narrow_view_scrolls_in_its_parts_only(view: View, registry: Registry) -> None:
+    page = view.page
+    registry.wine("narrow-wine", "narrow wine")
+    registry.client.set_registered_model_alias("narrow-wine", "champion", "1")
+    page.set_viewport_size({"width": 760, "height": 860})
+    try:
+        model = open_model(view, "narrow-wine")
+        for tab in ("Overview", "Lineage", "Card", "Compare"):
+            model.get_by_role("tab", name=tab).click()
+            page.wait_for_timeout(300)  # a layout has no event to wait for
+            assert model.evaluate("node => node.scrollWidth - node.clientWidth") <= 0, tab
+            view.picture(f"models-narrow-{tab.lower()}")
+    finally:
+        page.set_viewport_size({"width": 1360, "height": 860})
 
 
 def test_hundreds_of_versions_scroll(view: View, registry: Registry) -> None:

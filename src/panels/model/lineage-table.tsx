@@ -5,14 +5,14 @@ import { useTrans } from '../../widgets/trans';
 import { Cut, tip } from '../runs/cells';
 import type { IOrdered } from './lineage-order';
 import { kindWord, useOpener } from './lineage-words';
-import type { IModelState } from './state';
 
 interface ITableProps {
   readonly nodes: ReadonlyArray<IOrdered>;
-  readonly choose: (state: Partial<IModelState>) => void;
+  /** Shows the data of the version. */
+  readonly showData: () => void;
 }
 
-export function LineageTable({ nodes, choose }: ITableProps): JSX.Element {
+export function LineageTable({ nodes, showData }: ITableProps): JSX.Element {
   const trans = useTrans();
   return (
     <details className="jp-mlplat-folded">
@@ -28,7 +28,7 @@ export function LineageTable({ nodes, choose }: ITableProps): JSX.Element {
         </thead>
         <tbody>
           {nodes.map(each => (
-            <Row key={each.node.id} each={each} choose={choose} />
+            <Row key={each.node.id} each={each} showData={showData} />
           ))}
         </tbody>
       </table>
@@ -36,10 +36,10 @@ export function LineageTable({ nodes, choose }: ITableProps): JSX.Element {
   );
 }
 
-function Row({ each, choose }: { readonly each: IOrdered; readonly choose: ITableProps['choose'] }): JSX.Element {
+function Row({ each, showData }: { readonly each: IOrdered; readonly showData: ITableProps['showData'] }): JSX.Element {
   const trans = useTrans();
   const { node, from } = each;
-  const opener = useOpener(node, choose);
+  const opener = useOpener(node, showData);
   const made = from.map(one => one.label.slice(0, 80)).join(', ');
   return (
     <tr>

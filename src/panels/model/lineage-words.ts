@@ -8,7 +8,6 @@ import { bookIcon, dataIcon, deployIcon, featuresIcon, jobsIcon, modelIcon, stat
 import type { Tone } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
-import type { IModelState } from './state';
 
 export const KINDS: Readonly<Record<LineageNode['kind'], { readonly icon: LabIcon; readonly tone: Tone }>> = {
   data: { icon: dataIcon, tone: 'quiet' },
@@ -46,7 +45,7 @@ export interface IOpener {
 }
 
 /** What a press on a thing opens; null where there is nothing to open. */
-export function useOpener(node: LineageNode, choose: (state: Partial<IModelState>) => void): IOpener | null {
+export function useOpener(node: LineageNode, showData: () => void): IOpener | null {
   const trans = useTrans();
   const { commands } = usePanel();
   const { target } = node;
@@ -77,9 +76,7 @@ export function useOpener(node: LineageNode, choose: (state: Partial<IModelState
     case 'data':
       return {
         words: trans.__('show the data of this version'),
-        open: () => {
-          choose({ page: 'overview' });
-        }
+        open: showData
       };
   }
 }

@@ -11,7 +11,6 @@ import { tip } from '../runs/cells';
 import { type IShown, ordered, SHOWN, shownOf } from './lineage-order';
 import { KINDS, kindWord, useOpener } from './lineage-words';
 import { LineageTable } from './lineage-table';
-import type { IModelState } from './state';
 
 /** Pixels of a box. */
 const BOX = { least: 150, most: 230, height: 46 };
@@ -20,10 +19,11 @@ interface ILineageProps {
   readonly lineage: Lineage;
   /** The version whose lineage it is. */
   readonly of: ModelVersion;
-  readonly choose: (state: Partial<IModelState>) => void;
+  /** Shows the data of the version. */
+  readonly showData: () => void;
 }
 
-export function LineageGraph({ lineage, of, choose }: ILineageProps): JSX.Element {
+export function LineageGraph({ lineage, of, showData }: ILineageProps): JSX.Element {
   const trans = useTrans();
   const [whole, setWhole] = React.useState(false);
   const all = React.useMemo(() => ordered(lineage), [lineage]);
@@ -51,12 +51,12 @@ export function LineageGraph({ lineage, of, choose }: ILineageProps): JSX.Elemen
       <Drawing
         shown={shown}
         of={of}
-        choose={choose}
+        showData={showData}
         more={() => {
           setWhole(true);
         }}
       />
-      <LineageTable nodes={all} choose={choose} />
+      <LineageTable nodes={all} showData={showData} />
     </div>
   );
 }
@@ -64,11 +64,12 @@ export function LineageGraph({ lineage, of, choose }: ILineageProps): JSX.Elemen
 interface IDrawingProps {
   readonly shown: ReadonlyArray<IShown>;
   readonly of: ModelVersion;
-  readonly choose: (state: Partial<IModelState>) => void;
+  /** Shows the data of the version. */
+  readonly showData: () => void;
   readonly more: () => void;
 }
 
-function Drawing({ shown, of, choose, more }: IDrawingProps): JSX.Element {
+function Drawing({ shown, of, showData, more }: IDrawingProps): JSX.Element {
   const trans = useTrans();
   const frame = React.useRef<HTMLDivElement>(null);
   const room = useRoom(frame);
@@ -109,7 +110,7 @@ function Drawing({ shown, of, choose, more }: IDrawingProps): JSX.Element {
                       {trans.__('%1 more', each.count)} · {kindWord(each.of, trans)}
                     </button>
                   ) : (
-                    <Box node={each.node} from={each.from} of={of} choose={choose} />
+                    <Box node={each.node} from={each.from} of={of} showData={showData} />
                   )}
                 </li>
               )
@@ -125,12 +126,13 @@ interface IBoxProps {
   readonly node: LineageNode;
   readonly from: ReadonlyArray<LineageNode>;
   readonly of: ModelVersion;
-  readonly choose: (state: Partial<IModelState>) => void;
+  /** Shows the data of the version. */
+  readonly showData: () => void;
 }
 
-function Box({ node, from, of, choose }: IBoxProps): JSX.Element {
+function Box({ node, from, of, showData }: IBoxProps): JSX.Element {
   const trans = useTrans();
-  const opener = useOpener(node, choose);
+  const opener = useOpener(node, showData);
   const { icon: Icon, tone } = KINDS[node.kind];
   const word = kindWord(node.kind, trans);
   const own = node.kind === 'version' && node.target === `${of.name}/${of.version}`;
@@ -158,7 +160,11 @@ function Box({ node, from, of, choose }: IBoxProps): JSX.Element {
       </span>
       <span className="jp-mlplat-nodeState">
         <span>{word}</span>
-        <span>{node.detail && <bdi>{node.detail.slice(0, 80)}</bdi>}</span>
+        {node.detail && (
+          <span>
+            · <bdi>{node.detail.slice(0, 80)}</bdi>
+          </span>
+        )}
       </span>
     </button>
   );

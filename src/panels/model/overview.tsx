@@ -47,10 +47,12 @@ export function Overview({ detail }: { readonly detail: ModelVersionDetail }): J
         <Fields title={trans.__('Gives')} fields={detail.outputs} />
       </div>
       <div className="jp-mlplat-columns">
-        <Pairs
-          title={trans.__('Data')}
-          rows={detail.datasets.map((dataset, index) => [String(dataset.name ?? index + 1), short(dataset.context ?? dataset.source ?? dataset)])}
-        />
+        <div data-part="data" tabIndex={-1}>
+          <Pairs
+            title={trans.__('Data')}
+            rows={detail.datasets.map((dataset, index) => [String(dataset.name ?? index + 1), short(dataset.context ?? dataset.source ?? dataset)])}
+          />
+        </div>
         {tags.length > 0 && <Pairs title={trans.__('Tags')} rows={tags} />}
         <Served detail={detail} />
       </div>

@@ -47,6 +47,20 @@ export function VersionPanel({ model, version, state, parts, drafts, choose }: I
       view?.card.demand();
     }
   }, [view, state.page]);
+  const whole = React.useRef<HTMLElement>(null);
+  const sought = React.useRef(false);
+  const showData = React.useCallback((): void => {
+    sought.current = true;
+    choose({ page: 'overview' });
+  }, [choose]);
+  React.useEffect(() => {
+    if (sought.current && state.page === 'overview') {
+      sought.current = false;
+      const data = whole.current?.querySelector<HTMLElement>('[data-part="data"]');
+      data?.scrollIntoView({ block: 'center' });
+      data?.focus({ preventScroll: true });
+    }
+  }, [state.page]);
   const words: Readonly<Record<PageName, string>> = {
     overview: trans.__('Overview'),
     lineage: trans.__('Lineage'),
@@ -56,7 +70,7 @@ export function VersionPanel({ model, version, state, parts, drafts, choose }: I
   const pages = PAGES.filter(page => page !== 'compare' || model.versions.length > 1);
   const page = pages.find(each => each === state.page) ?? 'overview';
   return (
-    <section className="jp-mlplat-card jp-mlplat-versionPanel" aria-labelledby={id} data-version={version.version}>
+    <section ref={whole} className="jp-mlplat-card jp-mlplat-versionPanel" aria-labelledby={id} data-version={version.version}>
       <div className="jp-mlplat-cardHead">
         <span className="jp-mlplat-inline">
           <h2 id={id}>{trans.__('Version %1', version.version)}</h2>
@@ -73,7 +87,7 @@ export function VersionPanel({ model, version, state, parts, drafts, choose }: I
         <CopyButtons uri={version.uri} />
       </div>
       {view && page === 'overview' && <Show resource={view.detail} lines={4}>{detail => <Overview detail={detail} />}</Show>}
-      {view && page === 'lineage' && <Show resource={view.lineage} lines={4}>{lineage => <LineageGraph lineage={lineage} of={version} choose={choose} />}</Show>}
+      {view && page === 'lineage' && <Show resource={view.lineage} lines={4}>{lineage => <LineageGraph lineage={lineage} of={version} showData={showData} />}</Show>}
       {view && page === 'card' && <Show resource={view.card} lines={6}>{card => <Card loaded={card} resource={view.card} parts={parts} drafts={drafts} />}</Show>}
       {page === 'compare' && <Comparison model={model} version={version} against={state.against} choose={choose} />}
     </section>
