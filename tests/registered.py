@@ -29,7 +29,6 @@ def register(
 
     platform.runs.client()
     mlflow.set_tracking_uri(platform.mlflow_uri)
-    mlflow.set_registry_uri(platform.mlflow_uri)
     table = pd.DataFrame({column: np.linspace(0.0, 1.0, 6) + number for number, column in enumerate(columns)})
     labels = np.array([0, 1] * 3)
     given = parameters if parameters is not None else {"C": 1.0}

@@ -156,6 +156,6 @@ COMMANDS = [
             argument("--edit", metavar="FILE", help="write it: a file with Markdown, or - for the standard input"),
             argument("--reset", action="store_true", help="bring the generated one back"),
         ),
-        example="jupyter mlplat models card churn 4 > churn.md",
+        example="jupyter mlplat models card churn 4 --edit churn.md",
     ),
 ]  # fmt: skip

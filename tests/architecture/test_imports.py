@@ -83,7 +83,7 @@ MAY_IMPORT = {
     # The shell and the magics share one grammar; the demo is a user of the services like any other.
     "commands": PLATFORM | {"engine", "demo", "kernel", "dask_cluster"},
     "demo": PLATFORM | {"commands"},
-    "api": PLATFORM | {"commands", "dask_cluster", "spool"},
+    "api": PLATFORM | {"commands", "dask_cluster", "session", "spool"},
     # What a notebook computes with; it is of the process, for every door in it.
     "dask_cluster": GROUND | {"platform"},
     "cell_run": PLATFORM,
