@@ -5,6 +5,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { JSONObject, JSONValue } from '@lumino/coreutils';
 import { UUID } from '@lumino/coreutils';
 import { Http, isRecord } from './http';
+import { ModelApi } from './api/models';
 import { RunApi } from './api/runs';
 import type {
   Deployment,
@@ -40,6 +41,8 @@ import type {
 } from './types';
 
 export { ApiError } from './http';
+export type { ITagged } from './http';
+export type { AliasOutcome, Verdict } from './api/models';
 export type { IRunQuery } from './api/runs';
 
 /** Version of the HTTP interface that this front end speaks; `GET /status` tells the server's. */
@@ -89,6 +92,7 @@ export class Api {
   constructor(readonly settings: ServerConnection.ISettings = ServerConnection.makeSettings()) {
     this._http = new Http(settings);
     this.runs = new RunApi(this._http);
+    this.models = new ModelApi(this._http);
   }
 
   private readonly _http: Http;
@@ -182,6 +186,8 @@ export class Api {
   };
 
   readonly runs: RunApi;
+
+  readonly models: ModelApi;
 
   readonly deployments = {
     list: (limit = 50, signal?: AbortSignal): Promise<Page<Deployment>> =>

@@ -45,13 +45,19 @@ type Query = Readonly<Record<string, Value | ReadonlyArray<Value>>>;
 
 /** One request of a route. */
 export interface IRequest {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly query?: Query;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   /** Milliseconds. */
   readonly timeout?: number;
+}
+
+/** What a route answered, and which state of it that was. */
+export interface ITagged<T> {
+  readonly data: T;
+  readonly etag: string;
 }
 
 /** True for a JSON object. */
@@ -74,10 +80,15 @@ export class Http {
 
   /** What a route answers. Raises `ApiError`. */
   async json<T>(path: string[], request: IRequest): Promise<T> {
+    return (await this.tagged<T>(path, request)).data;
+  }
+
+  /** What a route answers, with its ETag: the `If-Match` of a change to it. Raises `ApiError`. */
+  async tagged<T>(path: string[], request: IRequest): Promise<ITagged<T>> {
     const response = await this._send(path, request);
     try {
       // The one place where wire data takes a type: the server's own models say that it holds.
-      return (await response.json()) as T;
+      return { data: (await response.json()) as T, etag: response.headers.get('ETag') ?? '' };
     } catch {
       throw new ApiError('The server sent something that is not JSON.', response.status, 'not_json', '', {});
     }

@@ -25,6 +25,7 @@ import { EndNotices } from './panels/gpus/ends';
 import { RestNotices } from './panels/gpus/notices';
 import { JobView } from './panels/job/view';
 import { JobsView } from './panels/jobs/view';
+import { ModelView } from './panels/model/view';
 import { PipelineView } from './panels/pipeline/view';
 import { CompareView } from './panels/compare/view';
 import { RunView } from './panels/run/view';
@@ -156,6 +157,9 @@ function identityOf(content: unknown): { command: string; args: Record<string, J
   }
   if (content instanceof CompareView) {
     return { command: CommandIDs.compareRuns, args: { ids: content.runs.slice(0, MOST_REMEMBERED) } };
+  }
+  if (content instanceof ModelView) {
+    return { command: CommandIDs.openModel, args: { ...content.state } };
   }
   if (content instanceof DeploymentView) {
     return { command: CommandIDs.openDeployment, args: { name: content.name } };

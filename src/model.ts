@@ -9,7 +9,7 @@ import { type Api, ApiError, type DriftCheckSpec, type IRunQuery, type JobFilter
 import { EventConnection } from './connection';
 import { type Availability, Contact } from './contact';
 import * as followed from './followed';
-import type { IJobMove, IJobRun, IJobView, IScheduleView } from './followed';
+import type { IJobMove, IJobRun, IJobView, IScheduleView, IVersionView } from './followed';
 import { type Ledger, watchLedger } from './ledger';
 import { Resource } from './resource';
 import type {
@@ -33,7 +33,7 @@ import type {
 import { type Topic, Watching } from './watching';
 
 export type { Availability } from './contact';
-export { ended, failedCell, type IJobList, type IJobMove, type IJobView, type IRunRows, type IScheduleView, type JobList, type RunList } from './followed';
+export { ended, failedCell, type IJobList, type IJobMove, type IJobView, type IRunRows, type IScheduleView, type IVersionView, type JobList, type RunList } from './followed';
 export type { IPlan, Ledger } from './ledger';
 
 /** The event that says "something changed, fetch it again". */
@@ -77,7 +77,7 @@ export class PlatformModel implements IDisposable {
     this.pipelines = followed.watchPipelines(this._watching, new Resource(readPipelines, failed));
     this.experiments = listed('runs', signal => api.runs.experiments(signal));
     this.runs = listed('runs', signal => api.runs.list(this.experiment, PAGE, signal));
-    this.models = listed('models', signal => api.runs.models(signal));
+    this.models = followed.watchModels(api, this._watching, failed);
     this.deployments = listed('deployments', signal => api.deployments.list(PAGE, signal));
     this.features = listed('features', signal => api.features.list(signal));
     this.gpus = listed('gpus', signal => api.gpus.list(signal));
@@ -257,6 +257,16 @@ export class PlatformModel implements IDisposable {
   /** One metric of some runs; follows them while `living` says that one of them still runs; live until disposed. */
   watchCurves(ids: ReadonlyArray<string>, key: string, living: () => boolean): Resource<RunCurves> {
     return followed.watchCurves(this.api, this._watching, ids, key, living);
+  }
+
+  /** A registered model, live until disposed. */
+  watchModel(name: string): Resource<RegisteredModel> {
+    return followed.watchModel(this.api, this._watching, name);
+  }
+
+  /** A version of a registered model with its lineage and its card, live until disposed. */
+  watchVersion(name: string, version: string): IVersionView & IDisposable {
+    return followed.watchVersion(this.api, this._watching, name, version);
   }
 
   /** We changed things of `topic` ourselves: whoever shows them need not wait for the event. */

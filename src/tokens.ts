@@ -10,7 +10,7 @@ export interface IMLPlat {
 
 export const IMLPlat = new Token<IMLPlat>(
   'jupyter-mlplat:IMLPlat',
-  'The live model of the ML platform: jobs, runs, deployments, features, drift and GPUs.'
+  'The live model of the ML platform: jobs, runs, models, deployments, features, drift and GPUs.'
 );
 
 /** The npm name, which prefixes plugin ids. */
@@ -23,7 +23,7 @@ export const CATEGORY = 'ML Platform';
 export const DOMAIN = 'jupyter_mlplat';
 
 /** The sections of the side panel, in their order. */
-export const SECTIONS = ['jobs', 'runs', 'deployments', 'features', 'drift', 'gpus'] as const;
+export const SECTIONS = ['jobs', 'runs', 'models', 'deployments', 'features', 'drift', 'gpus'] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 /** Every action is a command with one of these ids. */
@@ -70,6 +70,11 @@ export const CommandIDs = {
   restoreRuns: 'mlplat:restore-runs',
   deleteRuns: 'mlplat:delete-runs',
   chooseExperiment: 'mlplat:choose-experiment',
+  openModel: 'mlplat:open-model',
+  compareVersions: 'mlplat:compare-versions',
+  setAlias: 'mlplat:set-alias',
+  deleteAlias: 'mlplat:delete-alias',
+  protectAlias: 'mlplat:protect-alias',
   deployModel: 'mlplat:deploy-model',
   openDeployment: 'mlplat:open-deployment',
   deleteDeployment: 'mlplat:delete-deployment',

@@ -1021,7 +1021,7 @@ export interface RegisteredModel {
   readonly history: ReadonlyArray<AliasChange>;
   /** aliases that change when a second person approves */
   readonly protected: ReadonlyArray<string>;
-  /** open ones first, newest first, and the 20 that ended last; empty in lists */
+  /** open ones first, newest first, and the 20 that ended last; in lists the open ones only */
   readonly requests: ReadonlyArray<AliasRequest>;
   readonly updated_at: string | null;
 }

@@ -91,7 +91,7 @@ class RegisteredModel(Model):
     protected: list[str] = Field(default_factory=list, description="aliases that change when a second person approves")
     requests: list[AliasRequest] = Field(
         default_factory=list,
-        description="open ones first, newest first, and the 20 that ended last; empty in lists",
+        description="open ones first, newest first, and the 20 that ended last; in lists the open ones only",
     )
     updated_at: AwareDatetime | None = None
 

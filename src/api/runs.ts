@@ -6,7 +6,6 @@ import type {
   Experiment,
   Job,
   Page,
-  RegisteredModel,
   Run,
   RunChange,
   RunCurves,
@@ -73,10 +72,6 @@ export class RunApi {
 
   experiments(signal?: AbortSignal): Promise<Page<Experiment>> {
     return this._http.json(['experiments'], { query: { limit: 500 }, signal });
-  }
-
-  models(signal?: AbortSignal): Promise<Page<RegisteredModel>> {
-    return this._http.json(['models'], { query: { limit: 50 }, signal });
   }
 
   /** One metric of some runs, at most `points` points of each. */

@@ -9,6 +9,7 @@ import { deploymentCommands } from './deployments';
 import { gpuCommands } from './gpus';
 import { jobListCommands } from './job-list';
 import { jobCommands } from './jobs';
+import { modelCommands } from './models';
 import { pipelineCommands } from './pipelines';
 import { platformCommands } from './platform';
 import { reservationCommands } from './reservations';
@@ -49,7 +50,7 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
   };
   const whole: ICommandContext = { ...options, show, close, saved };
   const memory = new RunsMemory(options.state);
-  const lists = [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, deploymentCommands, gpuCommands, reservationCommands];
+  const lists = [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, modelCommands, deploymentCommands, gpuCommands, reservationCommands];
   return [...lists.flatMap(list => list(whole)), ...runListCommands(whole, memory)]
     .map(command =>
       commands.addCommand(command.id, {

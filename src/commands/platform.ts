@@ -12,7 +12,7 @@ export function platformCommands({ app, context, panel }: ICommandContext): ICom
     {
       id: CommandIDs.openPanel,
       label: trans.__('Show ML Platform'),
-      caption: trans.__('Open the side panel with jobs, runs, deployments, features, drift and GPUs'),
+      caption: trans.__('Open the side panel with jobs, runs, models, deployments, features, drift and GPUs'),
       icon: platformIcon,
       args: { section: { type: 'string', enum: [...SECTIONS], description: trans.__('the section to open') } },
       run: args => {

@@ -135,21 +135,23 @@ export function CommandButton(props: {
   );
 }
 
-/** A link to another of our views. */
+/** A link to another of our views: by its id, or by what else its command takes. */
 export function Link(props: {
   readonly command: string;
-  readonly id: string;
   readonly words: string;
+  readonly id?: string;
   /** What the command calls it. */
   readonly field?: 'id' | 'name';
+  readonly args?: ReadonlyPartialJSONObject;
 }): JSX.Element {
   const { commands } = usePanel();
+  const args = props.args ?? { [props.field ?? 'id']: props.id };
   return (
     <button
       type="button"
       className="jp-mlplat-link"
       onClick={() => {
-        void commands.execute(props.command, { [props.field ?? 'id']: props.id });
+        void commands.execute(props.command, args);
       }}
     >
       {props.words}

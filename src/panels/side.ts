@@ -1,4 +1,4 @@
-/** The side panel: one icon, six sections, each collapsible and remembered. */
+/** The side panel: one icon, seven sections, each collapsible and remembered. */
 
 import type { IStateDB } from '@jupyterlab/statedb';
 import type { ITranslator } from '@jupyterlab/translation';
@@ -15,6 +15,7 @@ import { FeaturesSection } from './features';
 import { Fold } from './fold';
 import { GPUsSection } from './gpus/section';
 import { JobsSection } from './jobs/section';
+import { ModelsSection } from './models/section';
 import { RunsSection } from './runs/section';
 import { Head } from './side-head';
 
@@ -47,6 +48,7 @@ export class PlatformPanel extends SidePanel {
     this._folds = [
       new JobsSection(_context),
       new RunsSection(_context),
+      new ModelsSection(_context),
       new DeploymentsSection(_context),
       new FeaturesSection(_context),
       new DriftSection(_context),

@@ -13,7 +13,7 @@ from .conftest import ROOT, View
 from .test_main_job import job_row
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
-SECTIONS = ("Jobs", "Runs", "Deployments", "Features", "Drift", "GPUs")
+SECTIONS = ("Jobs", "Runs", "Models", "Deployments", "Features", "Drift", "GPUs")
 
 
 def violations(page: Page, selector: str) -> list[str]:

@@ -6,7 +6,7 @@ One that is protected changes when a second person approves it; so does the end 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -139,6 +139,20 @@ class Aliases:
         model = self._get(name)
         requests = shown(self._requests.of(name), model.aliases, model.protected)
         return model.model_copy(update={"requests": requests})
+
+    def with_open(self, models: Sequence[RegisteredModel]) -> list[RegisteredModel]:
+        """Models of a list, each with those of its requests that are open."""
+        opened = self._requests.open()
+        return [
+            model.model_copy(
+                update={
+                    "requests": [
+                        one for one in opened if one.model == model.name and stands(one, model.aliases, model.protected)
+                    ]
+                }
+            )
+            for model in models
+        ]
 
     # --- parts ------------------------------------------------------------------------------
 

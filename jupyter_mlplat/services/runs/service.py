@@ -219,8 +219,9 @@ class RunsService:
     # --- registered models ------------------------------------------------------------------
 
     def models(self, *, limit: int = 50, after: str | None = None) -> Page[RegisteredModel]:
-        """A page of registered models by name, with their versions and aliases."""
-        return self._registry.page(limit=limit, after=after)
+        """A page of registered models by name, with their versions, aliases and open requests."""
+        page = self._registry.page(limit=limit, after=after)
+        return page.model_copy(update={"items": self.aliases.with_open(page.items)})
 
     def model(self, name: str) -> RegisteredModel:
         """A registered model. Raises `NotFound`."""

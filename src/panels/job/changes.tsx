@@ -1,14 +1,14 @@
 /** What is different from the last time that a job succeeded: values then and now, the code, the time of its cells. */
 
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { JSONValue } from '@lumino/coreutils';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
-import type { CellTiming, Difference, JobChanges } from '../../types';
+import type { CellTiming, JobChanges } from '../../types';
 import { Diff } from '../../widgets/diff';
 import { Empty } from '../../widgets/feedback';
-import { duration, number, short } from '../../widgets/format';
+import { duration } from '../../widgets/format';
 import { useTrans } from '../../widgets/trans';
+import { Heads, type IPart, Values, wasCompared } from '../compare/values';
 import { Link } from '../context';
 import { shortId } from '../jobs/words';
 
@@ -18,19 +18,10 @@ const SLOWER = { times: 1.2, seconds: 0.2 };
 /** Slower cells that are shown, the slowest first. */
 const CELLS = 10;
 
-interface IPart {
-  readonly id: string;
-  readonly title: string;
-  /** What it is called among those that did not change. */
-  readonly word: string;
-  /** What stands for one that was not there. */
-  readonly absent: string;
-  readonly rows: ReadonlyArray<Difference>;
-}
-
 export function Changes({ changes }: { readonly changes: JobChanges }): JSX.Element {
   const trans = useTrans();
   const { against, code, notes } = changes;
+  const heads = headsOf(changes, trans);
   if (against === null) {
     return (
       <Empty title={trans.__('Nothing to compare with: this notebook has not succeeded before.')}>
@@ -42,10 +33,9 @@ export function Changes({ changes }: { readonly changes: JobChanges }): JSX.Elem
   }
   const parts = partsOf(changes, trans);
   const slower = slowerCells(changes.timings);
-  const compared = (word: RegExp): boolean => !notes.some(note => word.test(note.split(':')[0]));
   const same = [
-    ...parts.filter(part => part.rows.length === 0 && compared(new RegExp(part.id))).map(part => part.word),
-    ...(code === '' && compared(/code/) ? [trans.__('code')] : [])
+    ...parts.filter(part => part.rows.length === 0 && wasCompared(notes, new RegExp(part.id))).map(part => part.word),
+    ...(code === '' && wasCompared(notes, /code/) ? [trans.__('code')] : [])
   ];
   return (
     <div className="jp-mlplat-changes">
@@ -55,7 +45,7 @@ export function Changes({ changes }: { readonly changes: JobChanges }): JSX.Elem
         {same.length > 0 && ` · ${trans.__('the same as then: %1', same.join(', '))}`}
       </p>
       {parts.slice(0, 1).map(part => (
-        <Values key={part.id} part={part} changes={changes} />
+        <Values key={part.id} part={part} heads={heads} />
       ))}
       {code !== '' && (
         <section aria-labelledby="jp-mlplat-h-code">
@@ -64,9 +54,9 @@ export function Changes({ changes }: { readonly changes: JobChanges }): JSX.Elem
         </section>
       )}
       {parts.slice(1).map(part => (
-        <Values key={part.id} part={part} changes={changes} />
+        <Values key={part.id} part={part} heads={heads} />
       ))}
-      {slower.length > 0 && <Slower cells={slower} changes={changes} />}
+      {slower.length > 0 && <Slower cells={slower} heads={heads} />}
       {notes.length > 0 && (
         <section aria-labelledby="jp-mlplat-h-notes">
           <h2 id="jp-mlplat-h-notes">{trans.__('Not compared')}</h2>
@@ -81,6 +71,11 @@ export function Changes({ changes }: { readonly changes: JobChanges }): JSX.Elem
   );
 }
 
+/** "Then (#41)" and "Now (#42)". */
+function headsOf(changes: JobChanges, trans: TranslationBundle): readonly [string, string] {
+  return [trans.__('Then %1', shortId(changes.against ?? '')), trans.__('Now %1', shortId(changes.job_id))];
+}
+
 function partsOf(changes: JobChanges, trans: TranslationBundle): IPart[] {
   return [
     { id: 'parameters', title: trans.__('Parameters'), word: trans.__('parameters'), absent: trans.__('default'), rows: changes.parameters },
@@ -88,76 +83,6 @@ function partsOf(changes: JobChanges, trans: TranslationBundle): IPart[] {
     { id: 'environment', title: trans.__('Python and packages'), word: trans.__('packages'), absent: trans.__('not installed'), rows: changes.environment },
     { id: 'metrics', title: trans.__('Metrics'), word: trans.__('metrics'), absent: trans.__('not logged'), rows: changes.metrics }
   ];
-}
-
-/** The heads "Then (#41)" and "Now (#42)". */
-function Heads({ changes }: { readonly changes: JobChanges }): JSX.Element {
-  const trans = useTrans();
-  return (
-    <>
-      <th scope="col" className="jp-mlplat-then">
-        {trans.__('Then %1', shortId(changes.against ?? ''))}
-      </th>
-      <th scope="col" className="jp-mlplat-now">
-        {trans.__('Now %1', shortId(changes.job_id))}
-      </th>
-    </>
-  );
-}
-
-function Values({ part, changes }: { readonly part: IPart; readonly changes: JobChanges }): JSX.Element | null {
-  const trans = useTrans();
-  if (part.rows.length === 0) {
-    return null;
-  }
-  const id = `jp-mlplat-h-${part.id}`;
-  const measured = part.id === 'metrics';
-  return (
-    <section aria-labelledby={id} data-part={part.id}>
-      <h2 id={id}>{part.title}</h2>
-      <table className="jp-mlplat-table" aria-labelledby={id}>
-        <thead>
-          <tr>
-            <th scope="col">{trans.__('Name')}</th>
-            <Heads changes={changes} />
-            {measured && <th scope="col">{trans.__('Difference')}</th>}
-          </tr>
-        </thead>
-        <tbody>
-          {part.rows.map(row => (
-            <tr key={row.name}>
-              <th scope="row">{row.name}</th>
-              <td>
-                <Value value={row.before} absent={part.absent} />
-              </td>
-              <td>
-                <Value value={row.after} absent={part.absent} />
-              </td>
-              {measured && <td>{moved(row)}</td>}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </section>
-  );
-}
-
-function Value({ value, absent }: { readonly value: JSONValue; readonly absent: string }): JSX.Element {
-  if (value === null) {
-    return <span className="jp-mlplat-hint">{absent}</span>;
-  }
-  return typeof value === 'number' ? <>{number(value)}</> : <code title={String(value)}>{short(value)}</code>;
-}
-
-/** "+0.02 (+2.2 %)". */
-function moved({ before, after }: Difference): string {
-  if (typeof before !== 'number' || typeof after !== 'number') {
-    return '–';
-  }
-  const by = after - before;
-  const sign = by > 0 ? '+' : '';
-  const share = before === 0 ? '' : ` (${sign}${((by / Math.abs(before)) * 100).toFixed(1)} %)`;
-  return `${sign}${number(by)}${share}`;
 }
 
 interface ISlower {
@@ -175,7 +100,7 @@ function slowerCells(timings: ReadonlyArray<CellTiming>): ISlower[] {
     .slice(0, CELLS);
 }
 
-function Slower(props: { readonly cells: ReadonlyArray<ISlower>; readonly changes: JobChanges }): JSX.Element {
+function Slower(props: { readonly cells: ReadonlyArray<ISlower>; readonly heads: readonly [string, string] }): JSX.Element {
   const trans = useTrans();
   const most = Math.max(...props.cells.map(cell => cell.after));
   const bar = (seconds: number, kind: 'then' | 'now'): JSX.Element => (
@@ -193,7 +118,7 @@ function Slower(props: { readonly cells: ReadonlyArray<ISlower>; readonly change
         <thead>
           <tr>
             <th scope="col">{trans.__('Cell')}</th>
-            <Heads changes={props.changes} />
+            <Heads words={props.heads} />
           </tr>
         </thead>
         <tbody>

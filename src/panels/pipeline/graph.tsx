@@ -7,11 +7,9 @@ import { StateIcon, stateTone, stateWord } from '../../widgets/state';
 import { useTrans } from '../../widgets/trans';
 import { usePanel } from '../context';
 import { BOX, type IPlaced, layoutOf } from './layout';
+import { EDGE, useRoom } from './room';
 import { Took } from './took';
 import { nodeState, runIfWords } from './words';
-
-/** Pixels around the graph, for outlines. */
-const EDGE = 4;
 
 export function Graph({ pipeline }: { readonly pipeline: Pipeline }): JSX.Element {
   const trans = useTrans();
@@ -40,27 +38,6 @@ export function Graph({ pipeline }: { readonly pipeline: Pipeline }): JSX.Elemen
       </div>
     </div>
   );
-}
-
-/** Pixels that the graph may be wide without a scroll bar. */
-function useRoom(frame: React.RefObject<HTMLElement>): number {
-  const [room, setRoom] = React.useState(0);
-  React.useLayoutEffect(() => {
-    const node = frame.current;
-    if (node === null) {
-      return;
-    }
-    const look = (): void => {
-      setRoom(node.clientWidth - 2 * EDGE);
-    };
-    const sizes = new ResizeObserver(look);
-    sizes.observe(node);
-    look();
-    return () => {
-      sizes.disconnect();
-    };
-  }, [frame]);
-  return room;
 }
 
 /** What runs is in sight when the graph is opened, also where it is wider than what one sees. */

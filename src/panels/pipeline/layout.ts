@@ -5,8 +5,14 @@
  * the longest way, places held for edges that pass a layer, order within a layer by the mean of the neighbours.
  */
 
-/** Pixels. */
-export const BOX = { least: 148, most: 172, height: 58 };
+/** Pixels of a box: its width as there is room, its height. */
+export interface IShape {
+  readonly least: number;
+  readonly most: number;
+  readonly height: number;
+}
+
+export const BOX: IShape = { least: 148, most: 172, height: 58 };
 const GAP = { x: 40, y: 16 };
 const PASS = 14;
 const ROUNDS = 6;
@@ -48,8 +54,8 @@ interface ISlot {
   y: number;
 }
 
-function slotOf(name: string | null): ISlot {
-  return { name, height: name === null ? PASS : BOX.height, before: [], after: [], place: 0, y: 0 };
+function slotOf(name: string | null, height: number): ISlot {
+  return { name, height: name === null ? PASS : height, before: [], after: [], place: 0, y: 0 };
 }
 
 /** Layer of each node: one more than the last of those that it needs. */
@@ -63,13 +69,13 @@ function layersOf(nodes: ReadonlyArray<INode>): Map<string, number> {
 }
 
 /** Places of `nodes`, which stand in an order in which they may run; boxes are as wide as `room` for all of them lets them be. */
-export function layoutOf(nodes: ReadonlyArray<INode>, room: number): ILayout {
+export function layoutOf(nodes: ReadonlyArray<INode>, room: number, shape: IShape = BOX): ILayout {
   const layers = layersOf(nodes);
   const columns: ISlot[][] = Array.from({ length: 1 + Math.max(-1, ...layers.values()) }, () => []);
   const slots = new Map<string, ISlot>();
   const ways: { readonly from: string; readonly to: string; readonly slots: ISlot[] }[] = [];
   for (const node of nodes) {
-    const slot = slotOf(node.name);
+    const slot = slotOf(node.name, shape.height);
     const layer = layers.get(node.name) ?? 0;
     slots.set(node.name, slot);
     columns[layer].push(slot);
@@ -79,7 +85,7 @@ export function layoutOf(nodes: ReadonlyArray<INode>, room: number): ILayout {
         continue;
       }
       const passed = columns.slice((layers.get(name) ?? 0) + 1, layer).map(column => {
-        const pass = slotOf(null);
+        const pass = slotOf(null, shape.height);
         column.push(pass);
         return pass;
       });
@@ -93,7 +99,7 @@ export function layoutOf(nodes: ReadonlyArray<INode>, room: number): ILayout {
   }
   order(columns);
   const wish = (room + GAP.x) / Math.max(1, columns.length) - GAP.x;
-  const box = Math.round(Math.min(BOX.most, Math.max(BOX.least, wish)));
+  const box = Math.round(Math.min(shape.most, Math.max(shape.least, wish)));
   const heights = columns.map(column => column.reduce((sum, slot) => sum + slot.height + GAP.y, -GAP.y));
   const height = Math.max(0, ...heights);
   columns.forEach((column, index) => {

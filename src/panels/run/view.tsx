@@ -11,12 +11,13 @@ import { isState, StateBadge } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { Curves } from '../compare/curves';
-import { Cut, tip } from '../runs/cells';
-import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
+import { CommandButton, type IPanelContext, Link, PanelWidget, Show, usePanel, useResource } from '../context';
 import type { INotebookParts } from '../job/executed';
+import { tip } from '../runs/cells';
 import { Artifacts } from './artifacts';
 import { NOTEBOOK } from './kinds';
 import { Note } from './note';
+import { Pairs } from './pairs';
 import { Provenance } from './provenance';
 import { Tags } from './tags';
 import { Title } from './title';
@@ -125,7 +126,9 @@ function Detail({ run, parts }: { readonly run: RunDetail; readonly parts: INote
             <tbody>
               {versions.map(version => (
                 <tr key={version.uri}>
-                  <th scope="row">{version.name}</th>
+                  <th scope="row" title={tip(version.name)}>
+                    <Link command={CommandIDs.openModel} args={{ name: version.name, version: version.version }} words={version.name.slice(0, 120)} />
+                  </th>
                   <td>{version.version}</td>
                   <td>{version.aliases.join(', ') || '–'}</td>
                   <td>
@@ -151,35 +154,4 @@ function dataWords({ context, digest, rows, columns, source }: RunDetail['datase
   const size = rows ? `${String(rows)} × ${String(columns ?? '?')}` : '';
   const words = [context, size, digest].map(part => (typeof part === 'string' ? part : '')).filter(Boolean);
   return words.join(' · ') || short(source ?? '');
-}
-
-function Pairs(props: {
-  readonly title: string;
-  readonly rows: ReadonlyArray<readonly [string, string]>;
-  readonly numbers?: boolean;
-}): JSX.Element {
-  const trans = useTrans();
-  return (
-    <section className="jp-mlplat-card" aria-label={props.title}>
-      <h2>{props.title}</h2>
-      {props.rows.length === 0 ? (
-        <p className="jp-mlplat-hint">{trans.__('None.')}</p>
-      ) : (
-        <table className="jp-mlplat-table">
-          <tbody>
-            {props.rows.map(([name, value], index) => (
-              <tr key={index}>
-                <th scope="row" title={tip(name)}>
-                  <Cut text={name} />
-                </th>
-                <td className={props.numbers ? 'jp-mod-number' : ''} title={tip(value)}>
-                  <Cut text={value} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
-    </section>
-  );
 }
