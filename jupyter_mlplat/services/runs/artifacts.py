@@ -114,13 +114,8 @@ class Artifacts:
                 raise no_run(id)
             return _own(row[0], id)
         client = self._tracking.client()
-        with translated(f"run {id}"):
-            try:
-                return _own(client.get_run(run_id(id)).info.artifact_uri, id)
-            except mlflow_exception() as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                raise no_run(id) from error
+        with translated(f"run {id}", no_run(id)):
+            return _own(client.get_run(run_id(id)).info.artifact_uri, id)
 
     def _listed(self, id: str, path: str) -> list[Artifact]:
         with _elsewhere(f"the artifacts of run {id}"):

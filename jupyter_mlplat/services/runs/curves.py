@@ -18,7 +18,6 @@ from .ids import no_run, run_id, run_ids
 from .points import MMAP_BYTES, Points
 from .reading import usable
 from .sampled import Point, curve, sample, width_of
-from .search import mlflow_exception
 from .tracking import Tracking, translated
 
 LEAST_POINTS = 10
@@ -132,15 +131,10 @@ class Curves:
 
     def _of_client(self, run: str, key: str, points: int) -> RunCurve:
         client = self._tracking.client()
-        with translated(f"metric {key} of run {run}"):
-            try:
-                found = client.get_metric_history(run_id(run), key)
-                if not found:
-                    client.get_run(run)  # MLflow's server knows no metric of a run that is not there
-            except mlflow_exception() as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                raise no_run(run) from error
+        with translated(f"metric {key} of run {run}", no_run(run)):
+            found = client.get_metric_history(run_id(run), key)
+            if not found:
+                client.get_run(run)  # MLflow's server knows no metric of a run that is not there
         every: list[Point] = [(one.step, one.timestamp, convert.finite(one.value)) for one in found]
         every.sort(key=itemgetter(0, 1))
         return curve(run, key, len(every), sample(every, len(every), points))

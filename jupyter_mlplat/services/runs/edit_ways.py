@@ -8,7 +8,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -17,7 +16,6 @@ from ...errors import Conflict, MLPlatError
 from ...mlflow_tables import MLflowTables, write_tags
 from .ids import no_run, run_id
 from .reading import usable
-from .search import mlflow_exception
 from .tracking import translated
 
 if TYPE_CHECKING:
@@ -169,7 +167,7 @@ class ByClient:
         self._client = client
 
     def look(self, id: str) -> Now:
-        with _known(id):
+        with translated(f"run {id}", no_run(id)):
             run = self._client.get_run(id)
             place = self._client.get_experiment(run.info.experiment_id).artifact_location
         archived = run.info.lifecycle_stage == "deleted"
@@ -178,7 +176,7 @@ class ByClient:
     def change(self, ids: Sequence[str], plan: Plan) -> dict[str, Outcome]:
         def write(id: str) -> int:
             steps = plan(id, self.look(id))
-            with _known(id):
+            with translated(f"run {id}", no_run(id)):
                 if steps.restore:
                     self._client.restore_run(id)
                 if steps.name is not None:
@@ -202,20 +200,8 @@ class ByClient:
 
     def forget(self, ids: Sequence[str]) -> tuple[dict[str, Outcome], dict[str, int]]:
         def write(id: str) -> int:
-            with _known(id):
+            with translated(f"run {id}", no_run(id)):
                 self._client._tracking_client.store._hard_delete_run(id)
             return 0
 
         return outcomes(ids, write), {}
-
-
-@contextmanager
-def _known(id: str) -> Iterator[None]:
-    """MLflow's errors as ours."""
-    with translated(f"run {id}"):
-        try:
-            yield
-        except mlflow_exception() as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            raise no_run(id) from error

@@ -284,13 +284,8 @@ class RunsService:
 
     def _run(self, id: str) -> MLflowRun:
         client = self.client()
-        with translated(f"run {id}"):
-            try:
-                return client.get_run(run_id(id))
-            except mlflow_exception() as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                raise no_run(id) from error
+        with translated(f"run {id}", no_run(id)):
+            return client.get_run(run_id(id))
 
     def _experiment(self, name_or_id: str) -> MLflowExperiment:
         client = self.client()

@@ -147,14 +147,19 @@ class DataVersion:
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn MLflow's exceptions into ours, in MLflow's own words; `what` names the thing that was asked for."""
+def translated(what: str, missing: NotFound | None = None) -> Iterator[None]:
+    """Turn MLflow's exceptions into ours, in MLflow's own words; `what` names the thing that was asked for.
+
+    `missing` is raised where there is no such thing.
+    """
     with quick_imports():
         from mlflow.exceptions import MlflowException
 
     try:
         yield
     except MlflowException as error:
+        if missing is not None and error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            raise missing from error
         raise _translate(error, what) from error
     except (ImportError, OSError, sqlite3.Error) as error:
         raise Unavailable(f"{what} cannot be used: {error}", hint="see MLFLOW_TRACKING_URI") from error
