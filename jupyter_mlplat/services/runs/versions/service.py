@@ -9,7 +9,7 @@ from ....errors import MLPlatError
 from ....models import Lineage, ModelVersionDetail, RegisteredModel, RunDetail, VersionComparison
 from ..compare import Comparing, compared
 from ..tracking import Tracking
-from .cards import Cards
+from .cards import MARK, WHOLE, Cards
 from .files import UNKNOWN, ModelFiles, named, packages, read_files
 from .lineage import Tracing
 from .rows import Row, VersionRows
@@ -99,7 +99,7 @@ class Versions:
         detail = ModelVersionDetail(
             **row.shown.model_dump(),
             description=row.description,
-            tags=dict(row.tags),
+            tags={key: value for key, value in row.tags.items() if key not in (MARK, WHOLE)},
             run=compared(run) if run is not None else None,
             parameters=run.parameters if run is not None else {},
             metrics=run.metrics if run is not None else {},
