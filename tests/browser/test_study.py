@@ -231,5 +231,6 @@ def test_a_thousand_trials_with_a_hundred_reports_are_drawn_at_once(view: View) 
     assert slowest < 500, slowest
     view.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.6)
     expect(lines.get_by_role("status")).to_contain_text("Trial")
+    expect(lines.locator(".jp-mlplat-chartTrace polyline")).to_have_count(1)
     assert violations(view.page, "#jp-mlplat-sweep-72") == []
     view.picture("study-thousand")

@@ -158,14 +158,14 @@ function Trace({ found, plot }: { readonly found: IFound; readonly plot: React.M
   if (chart === null) {
     return null;
   }
-  const { x, y, colour } = found.series;
+  const { x, y } = found.series;
   const corners = x.flatMap((at, index) => {
     const value = y[index];
     return value === null ? [] : [`${chart.valToPos(at, 'x')},${chart.valToPos(value, 'y')}`];
   });
   return (
     <svg className="jp-mlplat-chartTrace" style={found.plot} width={chart.over.clientWidth} height={chart.over.clientHeight} aria-hidden>
-      <polyline points={corners.join(' ')} style={{ stroke: colour }} />
+      <polyline points={corners.join(' ')} />
     </svg>
   );
 }
