@@ -173,7 +173,11 @@ class World:
         self.runs.client().log_metric(run, "loss", self.dice.random(), 5, self.steps[run].pop())
 
     def delete(self) -> None:
-        run = self.ids.pop(self.dice.choice([-1, -1, self.dice.randrange(len(self.ids))]))
+        """Mostly the run that logged last: SQLite gives its rowids to whoever logs next."""
+        with closing(connect(self.runs)) as connection:
+            last = connection.execute("SELECT run_uuid FROM metrics ORDER BY rowid DESC LIMIT 1").fetchone()
+        run = last[0] if last and self.dice.random() < 0.7 else self.dice.choice(self.ids)
+        self.ids.remove(run)
         self.gone.append(run)
         if self.dice.random() < 0.2:
             self.runs.edits.delete(run, permanent=True)
@@ -181,6 +185,9 @@ class World:
             delete(self.runs, run)
         if not self.ids:
             self.begin()
+        for act in (self.log, self.look):
+            if self.dice.random() < 0.5:
+                act()
 
     def pack_the_file(self) -> None:
         with closing(connect(self.runs)) as connection:
@@ -215,7 +222,7 @@ class World:
             (act,) = self.dice.choices(
                 [self.log, self.look, self.catch_up, self.one_batch, self.begin, self.delete, self.another_process,
                  self.pack_the_file, self.log_by_mlflow],
-                [25, 30, 20, 10, 8, 6, 2, 1, 1],
+                [25, 30, 20, 10, 8, 12, 2, 1, 1],
             )  # fmt: skip
             act()
 

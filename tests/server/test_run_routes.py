@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tracemalloc
 from typing import Any
 from urllib.parse import quote
@@ -78,6 +79,19 @@ async def test_curves_of_several_runs(ask: Ask, ids: list[str]) -> None:
     for params, field in (([("run", ids[0])], "key"), ([("key", KEY)], "run"), (few, "points")):
         assert set((await ask("GET", "runs", "curves", params=params)).error(422)["fields"]) == {field}
     (await ask("GET", "runs", "curves", params=[("run", ids[0]), ("run", "0" * 32), ("key", KEY)])).error(404)
+
+
+async def test_the_server_keeps_a_copy_of_points_from_the_first_list_on(
+    ask: Ask, ids: list[str], home: Any, extension: MLPlatExtension
+) -> None:
+    extension.start_publisher()
+    assert extension.publisher is not None
+    assert await asyncio.to_thread(extension.publisher.ready.wait, 60)
+    assert not home.points.exists()
+    await ask("GET", "runs")
+    async with asyncio.timeout(60):
+        while not home.points.exists():
+            await asyncio.sleep(0.01)
 
 
 # --- edits ------------------------------------------------------------------------------------------

@@ -71,8 +71,9 @@ class Points:
         """The copy as of now; None where there is none that can be read."""
         try:
             connection = self._connect("rw")
-        except (sqlite3.Error, OSError):
-            self.missed = True
+        except sqlite3.Error:
+            self.missed, connection = True, None
+        if connection is None:
             yield None
             return
         with closing(connection):
@@ -208,7 +209,7 @@ class Snapshot:
             "SELECT points FROM chunks WHERE place BETWEEN ? AND ? ORDER BY place", (id * CHUNKS, (id + 1) * CHUNKS - 1)
         )
         parts = [points for (points,) in chunks]
-        if sum(map(len, parts)) != count * POINT_BYTES:
+        if sum(map(len, parts)) != count * POINT_BYTES or any(len(points) % POINT_BYTES for points in parts):
             raise sqlite3.DatabaseError(f"series {id} has not {count} points")
         try:
             parts += [pack(*zip(*fresh, strict=True))] if fresh else []
