@@ -168,7 +168,8 @@ def test_models_are_listed_and_one_opens_and_comes_back_after_a_reload(view: Vie
     dialog = page.get_by_role("dialog", name="Deploy a model")
     expect(dialog.get_by_label("Version")).to_have_value("2")
     expect(dialog.get_by_label("Model")).to_have_value("listed-wine")
-    page.keyboard.press("Escape")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
 
     model.locator("tr[data-version='2']").focus()
     page.keyboard.press("ArrowDown")

@@ -18,14 +18,16 @@ import { versionState } from './words';
 /** Columns of a signature and requirements that are shown. */
 const FIELDS = 300;
 
-export function Overview({ detail }: { readonly detail: ModelVersionDetail }): JSX.Element {
+export function Overview({ detail, showCard }: { readonly detail: ModelVersionDetail; readonly showCard: () => void }): JSX.Element {
   const trans = useTrans();
   const tags = Object.entries(detail.tags);
   return (
     <div className="jp-mlplat-versionOverview">
       {detail.description && (
-        <p className="jp-mlplat-modelDescription" dir="auto">
-          {detail.description.slice(0, 2000)}
+        <p className="jp-mlplat-hint">
+          <button type="button" className="jp-mlplat-link" onClick={showCard}>
+            {trans.__('Somebody has written about it: see its card')}
+          </button>
         </p>
       )}
       <FactsOf detail={detail} />

@@ -61,6 +61,9 @@ export function VersionPanel({ model, version, state, parts, drafts, choose }: I
       data?.focus({ preventScroll: true });
     }
   }, [state.page]);
+  const showCard = (): void => {
+    choose({ page: 'card' });
+  };
   const words: Readonly<Record<PageName, string>> = {
     overview: trans.__('Overview'),
     lineage: trans.__('Lineage'),
@@ -86,7 +89,7 @@ export function VersionPanel({ model, version, state, parts, drafts, choose }: I
         />
         <CopyButtons uri={version.uri} />
       </div>
-      {view && page === 'overview' && <Show resource={view.detail} lines={4}>{detail => <Overview detail={detail} />}</Show>}
+      {view && page === 'overview' && <Show resource={view.detail} lines={4}>{detail => <Overview detail={detail} showCard={showCard} />}</Show>}
       {view && page === 'lineage' && <Show resource={view.lineage} lines={4}>{lineage => <LineageGraph lineage={lineage} of={version} showData={showData} />}</Show>}
       {view && page === 'card' && <Show resource={view.card} lines={6}>{card => <Card loaded={card} resource={view.card} parts={parts} drafts={drafts} />}</Show>}
       {page === 'compare' && <Comparison model={model} version={version} against={state.against} choose={choose} />}
