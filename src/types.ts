@@ -540,6 +540,8 @@ export interface JobOptions {
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
 }
 
@@ -575,6 +577,8 @@ export interface JobSpec {
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume?: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog?: boolean;
   readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;
@@ -651,6 +655,7 @@ export interface Job {
   /** its node of the pipeline */
   readonly node: string | null;
   readonly resume: boolean;
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
   /** the step at which its sweep's study found it hopeless */
   readonly pruned_at: number | null;
@@ -862,6 +867,8 @@ export interface PipelineNode {
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
   /** path; a relative one starts at the file */
   readonly notebook: string;
@@ -1279,6 +1286,8 @@ export interface ScheduleSpec {
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume?: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog?: boolean;
   readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;
@@ -1336,6 +1345,8 @@ export interface ScheduleChange {
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
   readonly name: string | null;
   readonly parameters: Readonly<Record<string, JSONValue>> | null;
@@ -1439,6 +1450,8 @@ export interface SweepSpec {
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume?: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog?: boolean;
   readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;

@@ -10,7 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..attempts import ENVIRONMENT, METRIC_VARIABLE, OUTPUT, STUDY_VARIABLE, read_record
+from ..attempts import (
+    AUTOLOG_VARIABLE,
+    ENVIRONMENT,
+    METRIC_VARIABLE,
+    OUTPUT,
+    RUN_VARIABLE,
+    STUDY_VARIABLE,
+    read_record,
+)
 from ..models import JobState
 from ..provenance import DIFF, LOCK, commit_of, devices_in, diff_of, lock_of
 from ..services.jobs.claim import Claim, parse_key
@@ -69,7 +77,10 @@ class Recording:
             **devices,
             "MLPLAT_JOB_ID": str(row["id"]),
             "MLPLAT_ATTEMPT": str(claim.number),
+            RUN_VARIABLE: run_id,
         }
+        if row["autolog"]:
+            environment[AUTOLOG_VARIABLE] = "1"
         if experiment != UNKNOWN_EXPERIMENT:
             environment["MLFLOW_RUN_ID"] = run_id
         return {**environment, **self._for_reports(row, run_id)}

@@ -55,6 +55,7 @@ GROUND = {
     "mlflow_tables",
     "provenance",
     "sizes",
+    "spool_folder",
     "yaml12",
 }
 PLATFORM = GROUND | {"store", "services", "platform"}
@@ -69,7 +70,9 @@ MAY_IMPORT = {
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
-    "run_context": {"mlflow_import", "requirements", "session", "spool"},
+    "run_context": {"autolog", "mlflow_import", "requirements", "session", "spool"},
+    # So does a job's kernel, before its first cell.
+    "autolog": {"attempts", "spool", "spool_folder"},
     "requirements": set(),
     "session": {"provenance"},
     # A notebook that runs as a job leaves its results for the runner.
