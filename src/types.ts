@@ -359,6 +359,7 @@ export interface GPU {
   readonly memory_used_bytes: number;
   /** 0 to 1 */
   readonly utilization: number | null;
+  readonly power_watts: number | null;
   readonly lease: Lease | null;
   /** claims on a part of it */
   readonly shares: ReadonlyArray<Lease>;

@@ -20,10 +20,12 @@ from ..attempts import (
     read_record,
 )
 from ..models import JobState
+from ..protocols import Report
 from ..provenance import DIFF, LOCK, commit_of, devices_in, diff_of, lock_of
 from ..services.jobs.claim import Claim, parse_key
 from ..services.jobs.queue import JobQueue
 from ..services.jobs.rows import SUBMITTED
+from .usage import UsageCurves
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -46,6 +48,7 @@ class Recording:
         self._queue = queue
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
+        self._measured = UsageCurves(platform, queue)
         self._pending: set[str] = set()
         # Where that imports MLflow it takes seconds: meanwhile the cluster starts.
         self._delivering: Future[Any] = self._thread.submit(platform.runs.prepare)
@@ -92,6 +95,10 @@ class Recording:
             found[STUDY_VARIABLE] = json.dumps({"socket": str(self._platform.home.reports), "run": run_id})
         return found
 
+    def keep_usage(self, report: Report) -> None:
+        """Log what an attempt and its devices use to its run."""
+        self._measured.keep(report)
+
     def close(self, key: str, state: JobState) -> Future[dict[str, float]]:
         """End an attempt's run with its notebook; the result is its last metrics."""
         self._pending.add(key)
@@ -103,6 +110,7 @@ class Recording:
         row = self._queue.run_of(key)
         if row is None:
             return {}
+        self._measured.finish()
         folder = Path(row["folder"]) / f"attempt-{parse_key(key)[1]}"
         return self._platform.runs.finish_job_run(
             row["run_id"],
@@ -141,6 +149,7 @@ class Recording:
     def shutdown(self, *, wait: bool) -> None:
         """Called once, when the engine leaves."""
         self._git.shutdown(wait=wait)
+        self._measured.shutdown(wait=wait)
         self._thread.shutdown(wait=wait)
 
 

@@ -56,6 +56,7 @@ GROUND = {
     "provenance",
     "sizes",
     "spool_folder",
+    "usage",
     "yaml12",
 }
 PLATFORM = GROUND | {"store", "services", "platform"}
@@ -74,7 +75,8 @@ MAY_IMPORT = {
     # So does a job's kernel, before its first cell.
     "autolog": {"attempts", "spool", "spool_folder"},
     "requirements": set(),
-    "session": {"provenance"},
+    "session": {"provenance", "session_usage"},
+    "session_usage": {"backends", "errors", "spool", "spool_folder", "usage"},
     # A notebook that runs as a job leaves its results for the runner.
     "results": GROUND,
     # The engine, and the doors: each parses, calls a service, renders.
