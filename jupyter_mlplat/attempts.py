@@ -27,6 +27,12 @@ LOG = "log.txt"
 TOKEN_VARIABLE = "MLPLAT_ATTEMPT_TOKEN"
 RESULTS_VARIABLE = "MLPLAT_RESULTS"
 METRIC_VARIABLE = "MLPLAT_METRIC"
+RUN_VARIABLE = "MLPLAT_RUN"
+"""The MLflow run of the attempt, also where the notebook has runs of its own."""
+
+AUTOLOG_VARIABLE = "MLPLAT_AUTOLOG"
+"""Set where what the notebook trains is logged by itself."""
+
 STUDY_VARIABLE = "MLPLAT_STUDY"
 """JSON: the `socket` on which the engine says whether a trial goes on, and the MLflow `run` of the attempt."""
 

@@ -58,12 +58,12 @@ class Attempt:
 class Report:
     """What a runner says of an attempt: that it lives, how a cell stands, or how it ended.
 
-    `kind` is `started`, `heartbeat`, `cell`, `ended` (its exit record in `data`) or `lost` (no record and
-    no living runner; the tree is dead).
+    `kind` is `started`, `heartbeat`, `cell`, `usage` (`metrics` at a moment, milliseconds since the epoch), `ended`
+    (its exit record in `data`) or `lost` (no record and no living runner; the tree is dead).
     """
 
     key: str
-    kind: Literal["started", "heartbeat", "cell", "ended", "lost"]
+    kind: Literal["started", "heartbeat", "cell", "usage", "ended", "lost"]
     data: dict[str, object] = field(default_factory=dict)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 
 from . import requirements, session
+from .autolog import managed
 from .mlflow_import import once
 from .spool import mlflow_hook
 
@@ -21,6 +22,7 @@ class RunContext:
     def __init__(self) -> None:
         mlflow_hook.install()
         once("mlflow.models", "infer_pip_requirements", requirements.install)
+        once(managed.SAFETY, "with_managed_run", managed.install)
 
     def in_context(self) -> bool:
         """True where the platform's data directory is known. Called by MLflow for every run that is started."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from . import session_usage
 from .provenance import (
     DIFF,
     DIFF_WITHIN_S,
@@ -46,6 +47,7 @@ def tags() -> dict[str, str]:
     """MLflow's tags of a run that starts now: its notebook, its commit, its job, its GPUs."""
     global _diff
     _watch_ends()
+    session_usage.watch()
     here = Path.cwd()
     if _diff is None or _diff.age > DIFF_HOLDS_S:
         _diff = _Diff(here)
@@ -123,6 +125,7 @@ def _keeping(own: Callable[..., None], mlflow: Any) -> Callable[..., None]:
     def end_run(*arguments: Any, **options: Any) -> None:
         run = mlflow.active_run()
         if run is not None:
+            session_usage.ended(run.info.run_id)
             try:
                 keep(run)
             except Exception as error:  # noqa: BLE001 - a run ends as its notebook wants, whatever becomes of these

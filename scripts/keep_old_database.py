@@ -54,6 +54,7 @@ def fill(store: Store) -> None:
                     gpus=1 if state == "running" else 0,
                     gpu_type="A100" if state == "running" else None,
                     interruptible=state == "running",
+                    autolog=state != "failed",
                     idempotency_key=f"ana:{number}",
                 )
             )

@@ -359,6 +359,7 @@ export interface GPU {
   readonly memory_used_bytes: number;
   /** 0 to 1 */
   readonly utilization: number | null;
+  readonly power_watts: number | null;
   readonly lease: Lease | null;
   /** claims on a part of it */
   readonly shares: ReadonlyArray<Lease>;
@@ -540,6 +541,8 @@ export interface JobOptions {
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
 }
 
@@ -575,6 +578,8 @@ export interface JobSpec {
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume?: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog?: boolean;
   readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;
@@ -651,6 +656,7 @@ export interface Job {
   /** its node of the pipeline */
   readonly node: string | null;
   readonly resume: boolean;
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
   /** the step at which its sweep's study found it hopeless */
   readonly pruned_at: number | null;
@@ -862,6 +868,8 @@ export interface PipelineNode {
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
   /** path; a relative one starts at the file */
   readonly notebook: string;
@@ -1445,6 +1453,8 @@ export interface ScheduleSpec {
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume?: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog?: boolean;
   readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;
@@ -1502,6 +1512,8 @@ export interface ScheduleChange {
   readonly secrets: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<Notify>;
   readonly name: string | null;
   readonly parameters: Readonly<Record<string, JSONValue>> | null;
@@ -1605,6 +1617,8 @@ export interface SweepSpec {
   readonly secrets?: Readonly<Record<string, string>>;
   /** a retry goes on behind the last checkpoint cell that is still valid */
   readonly resume?: boolean;
+  /** models that it trains are logged by themselves */
+  readonly autolog?: boolean;
   readonly notify?: ReadonlyArray<Notify>;
   /** path of the notebook */
   readonly notebook: string;

@@ -19,7 +19,7 @@ class FakeSource:
     """Devices by a text: `4xA100-80G`, or several kinds with commas between.
 
     What is in use of them is what the file `used` says, a JSON object UUID -> bytes, or UUID -> {"memory": bytes,
-    "utilization": 0.4}; where it says nothing no memory, and a load that is not known.
+    "utilization": 0.4, "power": 310.0}; where it says nothing no memory, and a load that is not known.
     """
 
     def __init__(self, spec: str, used: Path) -> None:
@@ -50,9 +50,10 @@ class FakeSource:
         found = []
         for one in self._devices:
             now = said.get(one.uuid, 0)
-            memory, load = (now.get("memory", 0), now.get("utilization")) if isinstance(now, dict) else (now, None)
-            used = min(int(memory), one.memory_total_bytes)
-            found.append(one.model_copy(update={"memory_used_bytes": used, "utilization": load}))
+            said_of = now if isinstance(now, dict) else {"memory": now}
+            used = min(int(said_of.get("memory", 0)), one.memory_total_bytes)
+            load, power = said_of.get("utilization"), said_of.get("power")
+            found.append(one.model_copy(update={"memory_used_bytes": used, "utilization": load, "power_watts": power}))
         return found
 
     def _read(self) -> Mapping[str, Any]:

@@ -89,10 +89,11 @@ def _device(nvml: Any, index: int, handle: Any) -> GPU:
         except nvml.NVMLError:
             return None
 
-    name, memory, load = (
+    name, memory, load, power = (
         ask(nvml.nvmlDeviceGetName),
         ask(nvml.nvmlDeviceGetMemoryInfo),
         ask(nvml.nvmlDeviceGetUtilizationRates),
+        ask(nvml.nvmlDeviceGetPowerUsage),
     )
     return GPU(
         index=index,
@@ -101,6 +102,7 @@ def _device(nvml: Any, index: int, handle: Any) -> GPU:
         memory_total_bytes=int(memory.total) if memory is not None else 0,
         memory_used_bytes=int(memory.used) if memory is not None else 0,
         utilization=load.gpu / 100 if load is not None else None,
+        power_watts=power / 1000 if power is not None else None,
     )
 
 

@@ -36,7 +36,7 @@ FOLLOW_S = 0.25
 JOB_ID = argument("id", metavar="ID", help="the job's id, as `jobs list` shows it")
 NOTEBOOK = argument("notebook", metavar="NB", help="path of the notebook")
 GIVEN = (
-    "name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory", "resume",
+    "name", "timeout", "cell_timeout", "deadline", "priority", "retries", "retry_delay", "memory", "resume", "autolog",
     "interruptible", *GPU_FIELDS,
 )  # fmt: skip
 JOB_ARGUMENTS = (
@@ -63,6 +63,9 @@ JOB_ARGUMENTS = (
     ),
     argument("--retry-on", action="append", metavar="REASON", help="retry on these reasons only"),
     argument("--no-resume", dest="resume", action="store_false", default=None, help="retries use no checkpoint"),
+    argument(
+        "--no-autolog", dest="autolog", action="store_false", default=None, help="models are not logged by themselves"
+    ),
     NOTIFY,
 )
 """A notebook, and how it is run."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..usage import without_system
 from .blocks import Block, Facts, Seconds, State, Table, Text, Value
 from .grammar import Call, Command, argument
 from .jobs import LISTING
@@ -35,7 +36,7 @@ def took(run: Run) -> Seconds | None:
 
 
 def show_runs(page: RunPage) -> list[Block]:
-    names = list(dict.fromkeys(name for run in page.items for name in run.metrics))[:SHOWN_METRICS]
+    names = list(dict.fromkeys(name for run in page.items for name in without_system(run.metrics)))[:SHOWN_METRICS]
     rows: list[list[Value]] = [
         [
             run.id, run.name, run.experiment, State(run.status), run.started_at, took(run),

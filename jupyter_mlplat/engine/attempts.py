@@ -139,6 +139,9 @@ class Attempts:
         living = [report for report in self._unwritten if report.kind not in ("ended", "lost")]
         if living:
             self._record(living)  # where the store does not answer now, they are written with the next ones
+        for report in living:
+            if report.kind == "usage" and report.key not in self._ending:
+                self._recording.keep_usage(report)
         for report in self._unwritten:
             if report.kind in ("ended", "lost") and report.key not in self._ending:
                 record = {"state": "lost", "reason": "worker_lost", **report.data}

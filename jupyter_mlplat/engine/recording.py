@@ -10,12 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..attempts import ENVIRONMENT, METRIC_VARIABLE, OUTPUT, STUDY_VARIABLE, read_record
+from ..attempts import (
+    AUTOLOG_VARIABLE,
+    ENVIRONMENT,
+    METRIC_VARIABLE,
+    OUTPUT,
+    RUN_VARIABLE,
+    STUDY_VARIABLE,
+    read_record,
+)
 from ..models import JobState
+from ..protocols import Report
 from ..provenance import DIFF, LOCK, commit_of, devices_in, diff_of, lock_of
 from ..services.jobs.claim import Claim, parse_key
 from ..services.jobs.queue import JobQueue
 from ..services.jobs.rows import SUBMITTED
+from .usage import UsageCurves
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
@@ -38,6 +48,7 @@ class Recording:
         self._queue = queue
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mlflow")
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
+        self._measured = UsageCurves(platform, queue)
         self._pending: set[str] = set()
         # Where that imports MLflow it takes seconds: meanwhile the cluster starts.
         self._delivering: Future[Any] = self._thread.submit(platform.runs.prepare)
@@ -69,7 +80,10 @@ class Recording:
             **devices,
             "MLPLAT_JOB_ID": str(row["id"]),
             "MLPLAT_ATTEMPT": str(claim.number),
+            RUN_VARIABLE: run_id,
         }
+        if row["autolog"]:
+            environment[AUTOLOG_VARIABLE] = "1"
         if experiment != UNKNOWN_EXPERIMENT:
             environment["MLFLOW_RUN_ID"] = run_id
         return {**environment, **self._for_reports(row, run_id)}
@@ -80,6 +94,10 @@ class Recording:
         if row["sweep_id"] is not None and self._platform.sweeps.prunes(row["sweep_id"]):
             found[STUDY_VARIABLE] = json.dumps({"socket": str(self._platform.home.reports), "run": run_id})
         return found
+
+    def keep_usage(self, report: Report) -> None:
+        """Log what an attempt and its devices use to its run."""
+        self._measured.keep(report)
 
     def close(self, key: str, state: JobState) -> Future[dict[str, float]]:
         """End an attempt's run with its notebook; the result is its last metrics."""
@@ -92,6 +110,7 @@ class Recording:
         row = self._queue.run_of(key)
         if row is None:
             return {}
+        self._measured.finish()
         folder = Path(row["folder"]) / f"attempt-{parse_key(key)[1]}"
         return self._platform.runs.finish_job_run(
             row["run_id"],
@@ -130,6 +149,7 @@ class Recording:
     def shutdown(self, *, wait: bool) -> None:
         """Called once, when the engine leaves."""
         self._git.shutdown(wait=wait)
+        self._measured.shutdown(wait=wait)
         self._thread.shutdown(wait=wait)
 
 

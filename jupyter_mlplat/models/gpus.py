@@ -189,6 +189,7 @@ class GPU(Model):
     memory_total_bytes: int
     memory_used_bytes: int
     utilization: float | None = Field(None, description="0 to 1")
+    power_watts: float | None = None
     lease: Lease | None = None
     shares: list[Lease] = Field(default_factory=list, description="claims on a part of it")
     note: str | None = Field(None, description="why it is not offered although nobody has a claim on it")

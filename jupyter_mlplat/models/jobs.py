@@ -129,6 +129,7 @@ class JobOptions(GPUOptions):
         default_factory=dict, description="parameter -> env:VARIABLE or file:PATH on the host that runs it"
     )
     resume: bool = Field(True, description="a retry goes on behind the last checkpoint cell that is still valid")
+    autolog: bool = Field(True, description="models that it trains are logged by themselves")
     notify: list[Notify] = Field(default_factory=list, max_length=20)
 
     @field_validator("retry_on")
@@ -205,6 +206,7 @@ class Job(Model):
     pipeline_id: str | None = None
     node: str | None = Field(None, description="its node of the pipeline")
     resume: bool = True
+    autolog: bool = True
     notify: list[Notify] = Field(default_factory=list)
     pruned_at: int | None = Field(None, description="the step at which its sweep's study found it hopeless")
     results: dict[str, JsonValue] = Field(default_factory=dict, description="what it left with `mlplat.set_result`")

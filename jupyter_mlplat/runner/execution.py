@@ -20,11 +20,12 @@ from ..attempts import OUTPUT, PRUNED, RESULTS, RESULTS_VARIABLE, read_record
 from ..languages import PYTHON, canonical, language_of
 from ..models import CellState, Reason
 from ..protocols import Attempt
+from ..usage import Usage, wanted
 from .cgroup import Cgroup
 from .checkpoints import Checkpoints, read_results
 from .client import INJECTED_TAG, plain
 from .environment import keep_environment
-from .memory import MemoryWatch
+from .memory import MemoryWatch, of_attempt
 from .output import in_words
 from .record import Outcome, Recorder
 from .secrets import Redactor, Unresolvable, resolve
@@ -309,13 +310,20 @@ class Execution:
             os._exit(0)
 
     def _watch(self) -> None:
-        """Send heartbeats and keep the limits."""
+        """Send heartbeats and what is used, and keep the limits."""
         began, last_beat = time.monotonic(), 0.0
+        usage, samples, measured = None, 0, wanted()
         while not self._executed.wait(0.25):
             moment = time.monotonic()
             if moment - last_beat >= HEARTBEAT_S:
                 self.recorder.report("heartbeat")
                 last_beat = moment
+            if usage is None and measured and self.recorder.started_at is not None:
+                usage = Usage(of_attempt)
+            found = usage.sample() if usage is not None else None
+            if found is not None:
+                self.recorder.report("usage", at=time.time_ns() // 1_000_000, step=samples, metrics=found)
+                samples += 1
             if self.attempt.timeout is not None and moment - began > self.attempt.timeout:
                 self.stop(Reason.TIMEOUT, f"the attempt took longer than {self.attempt.timeout:g} s")
             if moment - self.acknowledged > self.attempt.acknowledge:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -11,9 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import psutil
-
-from ..processes import descendants
+from ..usage import resident, tree
 from .output import in_words
 from .tree import roots
 
@@ -55,14 +52,14 @@ class MemoryWatch:
             rss = self.sample(gpu=True)
             if self.limit is not None and rss > self.limit:
                 # Pages that forked processes share count once: no tree dies of an overcount.
-                used = proportional(_tree())
+                used = proportional(of_attempt())
                 if used > self.limit:
                     self._exceeded(over_limit(used, self.limit))
                     return
 
     def sample(self, *, gpu: bool = False) -> int:
         """Look once; returns the resident bytes of the tree."""
-        processes = _tree()
+        processes = of_attempt()
         rss = resident(processes)
         on_gpu = None
         if gpu and time.monotonic() - self._gpu_seen >= GPU_SAMPLE_S:
@@ -86,7 +83,8 @@ class MemoryWatch:
         return peak
 
 
-def _tree() -> list[int]:
+def of_attempt() -> list[int]:
+    """The processes of an attempt, by pid: the descendants of its runner."""
     return [pid for root in roots() for pid in tree(root)]
 
 
@@ -96,49 +94,6 @@ def over_limit(used: int, limit: int) -> str:
         f"the notebook and its processes used {in_words(used)} of memory, more than the limit of {in_words(limit)}: "
         "load less at once or raise the limit"
     )
-
-
-def tree(root: int) -> list[int]:
-    """Every descendant of process `root`, by pid (proc(5), `children`); `root` is not among them."""
-    if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
-        return [process.pid for process in descendants(root)]
-    found: list[int] = []
-    parents = [root]
-    while parents:
-        children = _children(parents.pop())
-        found += children
-        parents += children
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    try:
-        tasks = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return []
-    for task in tasks:
-        try:
-            with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
-                found += map(int, file.read().split())
-        except OSError:
-            continue  # it has just ended
-    return found
-
-
-def resident(pids: Iterable[int]) -> int:
-    """Bytes of physical memory that these processes have, pages that they share counted for each of them."""
-    total = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/statm", "rb") as file:
-                total += int(file.read().split()[1]) * _page()
-        except FileNotFoundError:
-            if not os.path.exists("/proc/self/statm"):
-                total += _asked_of_psutil(pid)
-        except OSError:
-            continue
-    return total
 
 
 def proportional(pids: Iterable[int]) -> int:
@@ -151,18 +106,6 @@ def proportional(pids: Iterable[int]) -> int:
         except OSError:
             total += resident([pid])
     return total
-
-
-@cache
-def _page() -> int:
-    return os.sysconf("SC_PAGE_SIZE")
-
-
-def _asked_of_psutil(pid: int) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
 
 
 def gpu_memory(pids: Iterable[int]) -> int | None:

@@ -15,8 +15,8 @@ from typing import Any
 
 from ..mlflow_client import open_client
 from ..mlflow_tables import MLflowTables, sqlite_path, stages, write_metrics, write_params, write_tags
-from . import records
-from .records import METRIC, PARAM, TAG, Record
+from . import records, whole_runs
+from .records import METRIC, PARAM, RUN, TAG, Record
 
 OWN: set[str] = set()
 """Files of this process. To open and close one of them would let go of its lock."""
@@ -83,9 +83,13 @@ def _to_tables(tables: MLflowTables, batch: Sequence[Record]) -> list[tuple[Reco
     refused: list[tuple[Record, str]] = []
     try:
         with tables.transaction() as connection:
-            stage = stages(connection, (one[1] for one in batch))
+            whole = [one for one in batch if one[0] == RUN]
+            gone = [(one, whole_runs.write(connection, one)) for one in whole]
+            refused += [(one, why) for one, why in gone if why is not None]
+            parts = [one for one in batch if one[0] != RUN]
+            stage = stages(connection, (one[1] for one in parts))
             taken = []
-            for one in batch:
+            for one in parts:
                 found = stage.get(one[1])
                 if found == "active":
                     taken.append(one)
@@ -117,9 +121,12 @@ def _to_mlflow(uri: str, batch: Sequence[Record]) -> list[tuple[Record, str]]:
         if uri.startswith(("http://", "https://")):
             from mlflow.utils.credentials import get_default_host_creds
 
-            send: Send = partial(_post, get_default_host_creds(uri))
+            credentials = get_default_host_creds(uri)
+            send: Send = partial(_post, credentials)
+            mlflow: whole_runs.Server | whole_runs.Database = whole_runs.Server(credentials, ANSWER_S)
         else:
-            send = partial(_log, _client(uri))
+            client = _client(uri)
+            send, mlflow = partial(_log, client), whole_runs.Database(client)
     except ImportError as error:
         raise Outage(f"MLflow cannot be imported: {error}") from error
     except Exception as error:
@@ -131,25 +138,49 @@ def _to_mlflow(uri: str, batch: Sequence[Record]) -> list[tuple[Record, str]]:
             some = [one for one in mine if one[0] == kind]
             for start in range(0, len(some), most):
                 refused += _batch(send, run, some[start : start + most])
+    for one in batch:
+        if one[0] == RUN:
+            refused += _whole(mlflow, send, one)
     return refused
+
+
+def _whole(mlflow: whole_runs.Server | whole_runs.Database, send: Send, record: Record) -> list[tuple[Record, str]]:
+    """A run that is over; what MLflow will never take of it is left out."""
+
+    def log(run: str, some: Sequence[Record]) -> list[tuple[Record, str]]:
+        most = MOST_METRICS if some and some[0][0] == METRIC else MOST_TEXTS
+        parts = [some[start : start + most] for start in range(0, len(some), most)]
+        return [one for part in parts for one in _batch(send, run, part)]
+
+    try:
+        return whole_runs.send(mlflow, log, record)
+    except Exception as error:
+        why = _final(error)
+        if why is None:
+            raise Outage(f"{type(error).__name__}: {error}") from error
+        return [(record, why)]
+
+
+def _final(error: Exception) -> str | None:
+    """What MLflow says, where it will never take that; None where it may another time."""
+    from mlflow.exceptions import MlflowException
+
+    return str(error.message) if isinstance(error, MlflowException) and error.error_code in FINAL else None
 
 
 def _batch(send: Send, run: str, batch: Sequence[Record]) -> list[tuple[Record, str]]:
     """One call; where MLflow refuses it, the halves of it alone, until the culprit is found."""
-    from mlflow.exceptions import MlflowException
-
     try:
         send(run, batch)
         return []
-    except MlflowException as error:
-        if error.error_code not in FINAL:
-            raise Outage(str(error.message)) from error
+    except Exception as error:
+        why = _final(error)
+        if why is None:
+            raise Outage(f"{type(error).__name__}: {error}") from error
         if len(batch) == 1:
-            return [(batch[0], str(error.message))]
+            return [(batch[0], why)]
         half = len(batch) // 2
         return _batch(send, run, batch[:half]) + _batch(send, run, batch[half:])
-    except Exception as error:
-        raise Outage(f"{type(error).__name__}: {error}") from error
 
 
 @cache

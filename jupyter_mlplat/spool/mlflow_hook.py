@@ -14,13 +14,14 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from ..mlflow_import import once
 from ..mlflow_tables import making, sqlite_path
+from ..spool_folder import spool_folder
 from . import records
 from .delivery import Outage, delivering
 from .records import PARAM, TAG
@@ -28,8 +29,6 @@ from .spool import Spool, spool_of
 
 VARIABLE = "MLPLAT_LOGGING"
 """`buffered` in the environment of our kernels and jobs; anything else is MLflow as it comes."""
-FOLDER = "MLPLAT_SPOOL"
-"""Where to keep it, instead of in the data directory: a worker on another host has none."""
 SCHEMES = ("sqlite", "postgresql", "mysql", "mssql", "http", "https")
 READS = re.compile(r"run|metric|tag|param|input|output")
 LEAVE = re.compile(r"^_|async|trace|span|assessment|dataset")
@@ -57,10 +56,7 @@ def install() -> None:
 
 def wanted() -> Path | None:
     """Where this process keeps what plain MLflow logs, None where that is not buffered."""
-    place, home = os.environ.get(FOLDER), os.environ.get("MLPLAT_HOME")
-    if os.environ.get(VARIABLE) != "buffered" or not (place or home) or "_MLFLOW_SERVER_FILE_STORE" in os.environ:
-        return None
-    return Path(place) if place else Path(str(home)) / "spool"
+    return spool_folder() if os.environ.get(VARIABLE) == "buffered" else None
 
 
 def _around(builder: Callable[..., Any]) -> Callable[..., Any]:
@@ -203,6 +199,24 @@ class Buffer:
         from mlflow.entities import Param
 
         return self._keep_texts(run_id, [Param(key, str(value)) for key, value in params.items()], [])
+
+    def offer(
+        self,
+        run_id: str,
+        params: Mapping[str, str],
+        tags: Mapping[str, str],
+        points: Sequence[tuple[str, float, int, int]],
+    ) -> None:
+        """Keep of a run what it has no other value of; what MLflow would not take is left out."""
+        known = self._known(run_id)
+        if known is None:
+            return
+        new = {key: value for key, value in params.items() if key not in known and _is_text(key) and _is_text(value)}
+        lines = [line for point in points if (line := self._line(run_id, point[0], *point[1:])) is not None]
+        lines += [records.text_line(PARAM, run_id, key, value) for key, value in new.items()]
+        lines += [records.text_line(TAG, run_id, key, value) for key, value in tags.items() if _is_text(value)]
+        if lines and self._keep(b"".join(lines)):
+            known.update(new)
 
     def _valid(self, run_id: str, key: str) -> bool:
         from mlflow.exceptions import MlflowException

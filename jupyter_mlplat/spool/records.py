@@ -5,6 +5,7 @@
     ["m", run, key, value, milliseconds since the epoch, step]
     ["p", run, key, value]
     ["t", run, key, value]
+    ["r", id, {…}]   a run that is over, whole: see `fits`
 
 A file grows at its end only. Bytes behind the last line end are what a process was writing when it died: nobody was
 told that they are safe.
@@ -18,6 +19,7 @@ from typing import Any
 METRIC = "m"
 PARAM = "p"
 TAG = "t"
+RUN = "r"
 Record = list[Any]
 
 MAGIC = b"mlplat-spool-1 "
@@ -69,3 +71,8 @@ def metric_line(prefix: str, value: float, timestamp: int, step: int) -> bytes:
 def text_line(kind: str, run: str, key: str, value: str) -> bytes:
     """The line of a parameter or a tag."""
     return json.dumps([kind, run, key, value]).encode() + b"\n"
+
+
+def run_line(id: str, made: dict[str, Any]) -> bytes:
+    """The line of a run that is over."""
+    return json.dumps([RUN, id, made]).encode() + b"\n"

@@ -100,6 +100,7 @@ jobs = Table(
     Column("results", JSON, comment="what it left for others"),
     Column("notify", JSON, comment="whom to tell of what"),
     Column("resume", Boolean, nullable=False, server_default=true(), comment="a retry goes on behind a checkpoint"),
+    Column("autolog", Boolean, nullable=False, server_default=true(), comment="what it trains is logged by itself"),
     Column("submitted_at", UTCDateTime, nullable=False),
     Column("started_at", UTCDateTime),
     Column("ended_at", UTCDateTime),

@@ -56,6 +56,8 @@ GROUND = {
     "mlflow_tables",
     "provenance",
     "sizes",
+    "spool_folder",
+    "usage",
     "yaml12",
 }
 PLATFORM = GROUND | {"store", "services", "platform"}
@@ -70,9 +72,12 @@ MAY_IMPORT = {
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
-    "run_context": {"mlflow_import", "requirements", "session", "spool"},
+    "run_context": {"autolog", "mlflow_import", "requirements", "session", "spool"},
+    # So does a job's kernel, before its first cell.
+    "autolog": {"attempts", "spool", "spool_folder"},
     "requirements": set(),
-    "session": {"provenance"},
+    "session": {"provenance", "session_usage"},
+    "session_usage": {"backends", "errors", "spool", "spool_folder", "usage"},
     # A notebook that runs as a job leaves its results for the runner.
     "results": GROUND,
     # The engine, and the doors: each parses, calls a service, renders.

@@ -58,6 +58,9 @@ class FakeNVML:
     def nvmlDeviceGetUtilizationRates(self, device: dict[str, Any]) -> Any:
         return self._answer(device, "load")
 
+    def nvmlDeviceGetPowerUsage(self, device: dict[str, Any]) -> Any:
+        return self._answer(device, "power")
+
     NVML_DEVICE_MIG_ENABLE = 1
 
     def nvmlDeviceGetMigMode(self, device: dict[str, Any]) -> Any:
@@ -78,6 +81,7 @@ def test_devices_are_read_whatever_one_of_them_does_not_say(monkeypatch: pytest.
         "name": "NVIDIA H100",
         "memory": SimpleNamespace(total=2**36, used=2**30),
         "load": SimpleNamespace(gpu=37),
+        "power": 312_500,
     }
     nvml = FakeNVML(whole, {}, {"uuid": b"GPU-c", "name": b"NVIDIA GB10"})
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
@@ -86,6 +90,7 @@ def test_devices_are_read_whatever_one_of_them_does_not_say(monkeypatch: pytest.
     first, lost, shared = source.devices()
     assert (first.uuid, first.name, first.utilization) == ("GPU-a", "NVIDIA H100", 0.37)
     assert (first.memory_total_bytes, first.memory_used_bytes) == (2**36, 2**30)
+    assert (first.power_watts, shared.power_watts) == (312.5, None)
     assert lost.index == 1
     assert "GPU is lost" in lost.name
     assert (shared.uuid, shared.name, shared.utilization, shared.memory_total_bytes) == (

@@ -17,7 +17,8 @@ from jupyter_mlplat.protocols import Attempt
 from jupyter_mlplat.runner import memory
 from jupyter_mlplat.runner.cgroup import Cgroup, delegated, locate
 from jupyter_mlplat.runner.execution import Execution
-from jupyter_mlplat.runner.memory import MemoryWatch, gpu_memory, proportional, resident, tree
+from jupyter_mlplat.runner.memory import MemoryWatch, gpu_memory, proportional
+from jupyter_mlplat.usage import resident, tree
 
 from .test_runner import Run, notebook_at, runs  # noqa: F401 - the fixture `run`
 

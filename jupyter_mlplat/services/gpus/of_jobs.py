@@ -120,6 +120,12 @@ class JobLeases:
             raise Unavailable(f"the GPUs of job {job} were taken back", hint="it asks again")
         return environment_of(lease, self._source.devices())
 
+    def devices(self, job: int) -> list[str]:
+        """UUIDs of the devices that an attempt has now; none where it needs none."""
+        with self._store.read() as connection:
+            lease = of_jobs(connection, [job]).get(job)
+        return list(lease.devices) if lease is not None and lease.state is LeaseState.GRANTED else []
+
     def let_go(self) -> None:
         """Give back what queued jobs have asked for: nobody is going to start them for a while."""
         job, lease = tables.jobs, tables.leases

@@ -15,6 +15,7 @@ from ...attempts import ENVIRONMENT
 from ...errors import MLPlatError
 from ...models import Cell, CellTiming, Difference, JobChanges, JobState, RunDetail
 from ...store import Store, tables
+from ...usage import without_system
 from ..rows import first
 from .notebookfile import code_lines, read_notebook
 from .rows import SUBMITTED, attempt_folder, cells_of, find
@@ -64,7 +65,7 @@ class Changes:
             return {}
         return {
             "data": differences(_digests(then.datasets), _digests(now.datasets)),
-            "metrics": differences(then.metrics, now.metrics),
+            "metrics": differences(without_system(then.metrics), without_system(now.metrics)),
         }
 
 

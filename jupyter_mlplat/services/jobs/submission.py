@@ -123,6 +123,7 @@ def insert_job(transaction: Transaction, home: Home, now: datetime, draft: Draft
             interruptible=options.interruptible,
             secrets=dict(options.secrets),
             resume=options.resume,
+            autolog=options.autolog,
             notify=[one.model_dump(mode="json") for one in options.notify],
             submitted_at=now,
             metric={},

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from ...errors import Invalid, MLPlatError, NotFound
 from ...models import ComparedRow, ComparedRun, Difference, RunComparison, RunDetail, RunDifference
 from ...provenance import FOLDER, LOCK, NOTEBOOK
+from ...usage import without_system
 from .artifacts import Artifacts
 from .ids import run_ids
 
@@ -55,7 +56,7 @@ class Comparing:
             runs=[compared(run) for run in found],
             source=rows(source_of),
             parameters=rows(lambda run: run.parameters),
-            metrics=rows(lambda run: run.metrics),
+            metrics=rows(lambda run: run.metrics if every else without_system(run.metrics)),
             data=rows(_digests),
             models=rows(_models),
             tags=rows(lambda run: {key: text for key, text in run.tags.items() if not key.startswith("mlflow.")}),
@@ -85,7 +86,7 @@ class Comparing:
             after=compared(now),
             source=differences(source_of(then), source_of(now)),
             parameters=differences(then.parameters, now.parameters),
-            metrics=differences(then.metrics, now.metrics),
+            metrics=differences(without_system(then.metrics), without_system(now.metrics)),
             data=differences(_digests(then), _digests(now)),
             environment=environment,
             code=code,

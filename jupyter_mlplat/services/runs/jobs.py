@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from ...errors import Invalid
 from ...home import Home
 from ...provenance import FOLDER, NOTEBOOK
+from ...usage import without_system
 from .convert import ATTEMPT_TAG, JOB_TAG, finite
 from .tracking import Tracking
 from .writers import ClientWriter, TablesWriter, Writer, Written
@@ -133,7 +134,8 @@ def _log_parameters(writer: Writer, run: Written, parameters: Mapping[str, JsonV
 def _last_metrics(run: Written, linked: Sequence[Written]) -> dict[str, float]:
     """Those of the attempt's own run; where it has none, those of the newest that has."""
     for one in (run, *linked):
-        metrics = {key: float(value) for key, value in one.metrics.items() if finite(value) is not None}
+        logged = without_system(one.metrics)
+        metrics = {key: float(value) for key, value in logged.items() if finite(value) is not None}
         if metrics:
             return metrics
     return {}

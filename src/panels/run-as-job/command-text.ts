@@ -83,9 +83,9 @@ function options(spec: Spec): string {
     const text = SECONDS.has(name) ? durationText(value as number) : BYTES.has(name) ? bytesText(value as number) : plain(value);
     return `${option} ${shell(text)}`;
   });
-  const resume = spec.resume === false ? ['--no-resume'] : [];
+  const off = [...(spec.resume === false ? ['--no-resume'] : []), ...(spec.autolog === false ? ['--no-autolog'] : [])];
   const told = (spec.notify ?? []).map(one => `--notify ${shell(`${one.on.map(event => eventText(event, one.after)).join(',')}=${one.to}`)}`);
-  return [...parameters, ...(isSweepSpec(spec) ? spaceOptions(spec) : []), ...secrets, ...others, ...resume, ...told].map(part => ` ${part}`).join('');
+  return [...parameters, ...(isSweepSpec(spec) ? spaceOptions(spec) : []), ...secrets, ...others, ...off, ...told].map(part => ` ${part}`).join('');
 }
 
 /** "failure", or "too_long:2h". */
@@ -147,6 +147,9 @@ function python(spec: Spec): string {
   lines.push(...given(spec).map(([name, value]) => `    ${name}=${literal(value)},`));
   if (spec.resume === false) {
     lines.push('    resume=False,');
+  }
+  if (spec.autolog === false) {
+    lines.push('    autolog=False,');
   }
   if (spec.notify && spec.notify.length > 0) {
     const told = spec.notify.map(({ to, on, after }) => ({ to, on: [...on], ...(after === null ? {} : { after }) }));

@@ -25,6 +25,7 @@ const PLACED = new Set<string>([
   'retries',
   'retry_delay',
   'resume',
+  'autolog',
   'memory',
   ...GPU_FIELDS,
   'trials',

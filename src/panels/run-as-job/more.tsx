@@ -12,7 +12,7 @@ import type { IValues } from './values';
 
 const OVERLAPS: ReadonlyArray<Overlap> = ['queue', 'skip', 'allow', 'replace'];
 const CATCH_UPS: ReadonlyArray<CatchUp> = ['latest', 'all', 'skip'];
-const FIELDS = ['cell_timeout', 'deadline', 'priority', 'memory', 'overlap', 'catch_up', 'catch_up_limit', 'max_lateness'];
+const FIELDS = ['cell_timeout', 'deadline', 'priority', 'memory', 'autolog', 'overlap', 'catch_up', 'catch_up_limit', 'max_lateness'];
 const NOTIFY = /^notify\b/;
 const SWEEP = /^(space(\.|$)|(trials|metric|direction|parallel|strategy)$)/;
 
@@ -114,6 +114,18 @@ export function More({ schema, fixed, values, fields, change }: IMoreProps): JSX
         {open && text('cellTimeout', 'cell_timeout', trans.__('Time limit per cell'), trans.__('none'))}
         {open && text('deadline', 'deadline', trans.__('Time limit with all retries'), trans.__('none'))}
         {open && text('priority', 'priority', trans.__('Priority'), trans.__('0; higher runs first'))}
+        {open && (
+          <label className="jp-mlplat-check">
+            <input
+              type="checkbox"
+              checked={values.autolog}
+              onChange={event => {
+                change({ autolog: event.target.checked });
+              }}
+            />
+            {trans.__("Log models' training by itself")}
+          </label>
+        )}
         {open && (
           <NotifyFields
             notify={values.notify}

@@ -24,6 +24,8 @@ export interface IValues {
   readonly retryDelay: string;
   /** A retry goes on behind the last checkpoint. */
   readonly resume: boolean;
+  /** Models that it trains are logged by themselves. */
+  readonly autolog: boolean;
   readonly notify: ReadonlyArray<INotifyValues>;
   readonly memory: string;
   readonly gpus: IGPUValues;
@@ -62,6 +64,7 @@ export function firstValues(schema: ParametersSchema, scheduled: boolean): IValu
     retries: '',
     retryDelay: '',
     resume: true,
+    autolog: true,
     notify: [],
     memory: '',
     gpus: NO_GPUS,
@@ -95,6 +98,7 @@ export function valuesOf(schedule: Schedule, schema: ParametersSchema): IValues 
     retries: options.retries ? String(options.retries) : '',
     retryDelay: options.retry_delay === 30 ? '' : durationText(options.retry_delay),
     resume: options.resume,
+    autolog: options.autolog,
     notify: notifyValuesOf(options.notify),
     memory: bytesText(options.memory),
     gpus: gpuValuesOf(options),
@@ -173,7 +177,7 @@ function givenSecrets(values: IValues): Record<string, string> {
 /** What can be said of a job's attempts, and of a schedule's. */
 type Options = Pick<
   ScheduleChange,
-  'timeout' | 'cell_timeout' | 'deadline' | 'priority' | 'retries' | 'retry_delay' | 'resume' | 'notify' | 'memory' | 'secrets'
+  'timeout' | 'cell_timeout' | 'deadline' | 'priority' | 'retries' | 'retry_delay' | 'resume' | 'autolog' | 'notify' | 'memory' | 'secrets'
 > &
   GPUOptions;
 
@@ -187,6 +191,7 @@ function wholeOptions(values: IValues): Options {
     retries: Number(values.retries || 0),
     retry_delay: seconds(values.retryDelay) ?? 30,
     resume: values.resume,
+    autolog: values.autolog,
     notify: notifyOf(values.notify),
     memory: values.memory.trim() ? parseBytes(values.memory) : null,
     ...gpuOptionsOf(values.gpus),

@@ -85,9 +85,9 @@ export function valueText(value: string | number | null | undefined): string {
   return value === undefined ? '' : value === null ? 'NaN' : typeof value === 'number' ? number(value) : value;
 }
 
-/** MLflow's own tags, and ours: shown only where they are chosen. */
+/** MLflow's own tags, and ours; what was measured of the machine: shown only where they are chosen. */
 export function isSystem(column: Pick<IColumn, 'kind' | 'key'>): boolean {
-  return column.kind === 'tags' && /^(mlflow|mlplat)\./.test(column.key);
+  return column.kind === 'tags' ? /^(mlflow|mlplat)\./.test(column.key) : column.kind === 'metrics' && column.key.startsWith('system/');
 }
 
 interface ICount {

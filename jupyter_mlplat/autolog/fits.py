@@ -1,0 +1,214 @@
+"""One fit as it is logged: into the run that the notebook has opened, else as a run of its own below the job's."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import re
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from .. import autolog
+from ..spool import records
+
+MOST_FITS = 1000
+"""A notebook that fits more often than this tries something out, or trains in a loop of its own."""
+LONGEST_NAME = 250
+LONGEST_TEXT = 6000
+"""MLflow's bounds on a parameter."""
+GIVEN_TAG = "mlplat.parameters"
+"""The parameters of a job, as its run has them until it ends."""
+
+_NO_KEY = re.compile(r"[^/\w.\- :]", re.ASCII)
+
+logger = logging.getLogger("jupyter_mlplat.autolog")
+
+Point = tuple[str, float, int, int]
+"""Key, value, milliseconds since the epoch, step."""
+
+
+class _Here(threading.local):
+    depth: int = 0
+    """Fits in which this thread is."""
+
+
+_here = _Here()
+
+
+@dataclass
+class Fit:
+    """A fit that is going on: what is known of it, and where that goes."""
+
+    name: str
+    flavor: str
+    run: Any
+    """MLflow's active run when it began, or None."""
+    params: dict[str, Any] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    points: list[Point] = field(default_factory=list)
+    began: int = field(default_factory=lambda: now())
+
+    def all_points(self, end: int) -> list[Point]:
+        """The curves, and what was found at the end."""
+        found = [*self.points, *((key, value, end, 0) for key, value in self.metrics.items())]
+        return [(key_of(key), value, when, step) for key, value, when, step in found]
+
+    def keep(self, status: str) -> None:
+        """Log it; it has ended now. What cannot be logged is not, whatever the reason."""
+        with harmless():
+            if self.run is not None:
+                _into(self.run, self)
+            elif autolog.job is not None:
+                _below(autolog.job, self, status)
+
+
+def now() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def start(flavor: str, name: str) -> Fit | None:
+    """A fit that begins now; None where it is not logged by us."""
+    job = autolog.job
+    if job is None or _here.depth or job.pid != os.getpid() or job.fits >= MOST_FITS:
+        return None
+    if mlflow_does(flavor):
+        return None
+    job.fits += 1
+    if job.fits == MOST_FITS:
+        logger.warning("no further fit is logged by itself: there were %s", MOST_FITS)
+    return Fit(name, flavor, active_run())
+
+
+def mlflow_does(flavor: str) -> bool:
+    """True where the notebook has told MLflow's own autologging what it wants, be it nothing."""
+    utils: Any = sys.modules.get("mlflow.utils.autologging_utils")
+    told: Mapping[str, Any] = getattr(utils, "AUTOLOGGING_INTEGRATIONS", None) or {}
+    return bool(told.get("mlflow") or told.get(flavor))
+
+
+def active_run() -> Any:
+    """MLflow's active run of this thread; None where there is none, or nobody has imported MLflow."""
+    mlflow: Any = sys.modules.get("mlflow")
+    return mlflow.active_run() if hasattr(mlflow, "active_run") else None
+
+
+@contextmanager
+def inside() -> Iterator[None]:
+    """What is fitted in here belongs to a fit that is logged as a whole."""
+    _here.depth += 1
+    try:
+        yield
+    finally:
+        _here.depth -= 1
+
+
+@contextmanager
+def harmless() -> Iterator[None]:
+    """Whatever goes wrong with logging is no matter of the notebook's."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - a library that is made otherwise than those we know
+        logger.debug("not logged: %s: %s", type(error).__name__, error)
+
+
+def replace(module: ModuleType, name: str, make: Callable[[Any], Any], *packages: str) -> None:
+    """Put what `make` makes of a module's function in its place, also where packages have taken it from there."""
+    own = getattr(module, name)
+    if hasattr(own, "mlplat"):
+        return
+    made: Any = functools.wraps(own)(make(own))
+    made.mlplat = True
+    for place in (module, *map(sys.modules.get, packages)):
+        if getattr(place, name, None) is own:
+            setattr(place, name, made)
+
+
+# --- where it goes ----------------------------------------------------------------------------------
+
+
+def _below(job: autolog.Job, fit: Fit, status: str) -> None:
+    from ..spool.spool import spool_of
+
+    end = now()
+    made = {
+        "parent": job.run,
+        "name": fit.name,
+        "start": fit.began,
+        "end": end,
+        "status": status,
+        "tags": {**fit.tags, "mlflow.autologging": fit.flavor},
+        "params": texts(fit.params),
+        "metrics": fit.all_points(end),
+    }
+    spool_of(job.folder, job.uri).append(records.run_line(uuid.uuid4().hex, made))
+
+
+def _into(run: Any, fit: Fit) -> None:
+    """As MLflow's autologging does; a parameter that the run or its job has already keeps its value."""
+    from ..spool.mlflow_hook import SCHEMES, buffer_of
+
+    mlflow: Any = sys.modules["mlflow"]
+    uri, job = mlflow.get_tracking_uri(), autolog.job
+    if job is None or uri.partition(":")[0].partition("+")[0] not in SCHEMES:
+        return
+    given = json.loads(run.data.tags.get(GIVEN_TAG, "{}")) if run.info.run_id == job.run else {}
+    params = {key: value for key, value in texts(fit.params).items() if key not in given}
+    buffer_of(uri, job.folder).offer(run.info.run_id, params, fit.tags, fit.all_points(now()))
+
+
+def log_point(key: str, value: float, step: int) -> None:
+    """One point of a curve, into the run that is active, else into the job's own."""
+    from ..spool.mlflow_hook import buffer_of
+    from ..spool.spool import spool_of
+
+    job = autolog.job
+    if job is None or job.pid != os.getpid():
+        return
+    run = active_run()
+    if run is not None:
+        uri = sys.modules["mlflow"].get_tracking_uri()
+        buffer_of(uri, job.folder).offer(run.info.run_id, {}, {}, [(key_of(key), value, now(), step)])
+        return
+    line = records.metric_line(records.metric_prefix(job.run, key_of(key)), value, now(), step)
+    spool_of(job.folder, job.uri).append(line)
+
+
+def key_of(name: Any) -> str:
+    """A name as MLflow takes it."""
+    return _NO_KEY.sub("_", str(name))[:LONGEST_NAME]
+
+
+def texts(params: Mapping[str, Any]) -> dict[str, str]:
+    """Parameters as MLflow takes them."""
+    return {key_of(key): text_of(value)[:LONGEST_TEXT] for key, value in params.items()}
+
+
+def text_of(value: Any) -> str:
+    """A parameter's value in short: of an estimator its class, of an array its shape."""
+    if value is None or isinstance(value, (str, int, float)):
+        return str(value)
+    if hasattr(value, "get_params"):
+        return f"{type(value).__name__}()"
+    if hasattr(value, "shape") and getattr(value, "shape", ()) != ():
+        return f"{type(value).__name__} {tuple(value.shape)}"
+    if isinstance(value, (list, tuple)) and len(value) <= 100:
+        inner = ", ".join(map(text_of, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    if isinstance(value, dict) and len(value) <= 100:
+        return "{" + ", ".join(f"{text_of(key)}: {text_of(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple, dict, set, frozenset)) and len(value) > 100:
+        return f"{type(value).__name__} of {len(value)}"
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    return str(value)
