@@ -298,6 +298,42 @@ def test_a_fit_whose_job_has_no_run_any_more_is_refused(platform: Platform) -> N
 # --- jobs ---------------------------------------------------------------------------------------------
 
 
+GIVEN = {"C": 5, "data": "all"}
+
+
+def test_the_jobs_run_has_what_its_one_fit_has_and_nothing_of_its_own_is_changed(
+    platform: Platform, train: Train, job_run: str
+) -> None:
+    (fit,) = below(train(f"{DATA}LogisticRegression(C=2, tol=0.01).fit(X, y)"), job_run)
+    for _ in range(2):
+        platform.runs.finish_job_run(job_run, status="FINISHED", notebook=None, parameters=GIVEN)
+        own = platform.runs.get(job_run)
+        assert (fit.parameters["C"], own.parameters["C"], own.parameters["data"]) == ("2", "5", "all")
+        assert own.parameters == {**fit.parameters, "C": "5", "data": "all"}
+        assert own.metrics == fit.metrics
+        assert len(platform.runs.client().get_metric_history(job_run, "training_score")) == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "LogisticRegression(C=2).fit(X, y)\nLogisticRegression(C=3).fit(X, y)",
+        "import mlflow\nwith mlflow.start_run() as run:\n    pass\n",
+        "import mlflow, os\ndel os.environ['MLFLOW_RUN_ID']\nLogisticRegression(C=3).fit(X, y)\n"
+        "with mlflow.start_run():\n    mlflow.log_metric('accuracy', 0.5)",
+    ],
+    ids=["two fits", "no fit", "a run of the notebook's own"],
+)
+def test_where_it_is_not_one_fit_the_jobs_run_has_none(
+    platform: Platform, train: Train, job_run: str, code: str
+) -> None:
+    train(DATA + code)
+    platform.runs.finish_job_run(job_run, status="FINISHED", notebook=None, parameters=GIVEN)
+    own = platform.runs.get(job_run)
+    assert own.parameters == {"C": "5", "data": "all"}
+    assert "training_score" not in own.metrics
+
+
 def run_job(
     platform: Platform, folder: Path, *cells: str, own: dict[str, object] | None = None, **options: object
 ) -> Job:
@@ -326,7 +362,10 @@ def test_jobs_log_what_they_train_unless_they_are_told_not_to(platform: Platform
     assert fit.parameters["C"] == "2"
     assert fit.started_at is not None
     assert fit.started_at.timestamp() > began
-    assert job.metric == {}, "what is logged by itself is no result of the job"
+    own = platform.runs.get(job.run_id)
+    assert own.parameters == fit.parameters
+    assert own.metrics["training_score"] == fit.metrics["training_score"]
+    assert job.metric == {}, "the notebook names none as its own"
     output = nbformat.read(Path(job.folder) / "attempt-1" / "output.ipynb", as_version=4)
     assert output.cells[-1].outputs[0]["data"]["text/plain"] == "[]"
     for options in ({"autolog": False}, {"own": {"autolog": False}}):

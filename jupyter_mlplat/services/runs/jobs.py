@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 ENDED = ("FINISHED", "FAILED", "KILLED")
 PARAMETERS_TAG = "mlplat.parameters"
+PARENT_TAG = "mlflow.parentRunId"
+AUTOLOG_TAG = "mlflow.autologging"
 MAX_NAME = 250
 MAX_TEXT = 6000
 MAX_TAG = 5000
@@ -80,9 +82,10 @@ class JobRuns:
 
         `provenance` are files that say what it was made of.
 
-        What is there already stays as it is, so that a second call changes nothing. Runs that the notebook started
-        itself and left running end with the same status; where the attempt's own run has no metric, the newest of
-        theirs are returned.
+        What is there already stays as it is, so that a second call changes nothing. Where the notebook trained one
+        model outside of runs of its own, this one has that fit's parameters and scores, too. Runs that the notebook
+        started itself and left running end with the same status; where the attempt's own run has no metric, the newest
+        of theirs are returned.
         """
         if status not in ENDED:
             raise Invalid(f"a run ends as one of {', '.join(ENDED)}, not {status}")
@@ -90,6 +93,8 @@ class JobRuns:
         run = writer.get(run_id)
         linked = _linked(writer, run)
         changed = _log_parameters(writer, run, parameters)
+        if not linked and _take_over_fit(writer, run, parameters):
+            changed, run = True, writer.get(run_id)
         if notebook is not None and notebook.is_file():
             name = Path(run.tags.get("mlflow.source.name") or notebook.name).stem + ".ipynb"
             changed |= writer.log_file(run, notebook, NOTEBOOK, name)
@@ -129,6 +134,21 @@ def _log_parameters(writer: Writer, run: Written, parameters: Mapping[str, JsonV
     if missing:
         writer.log_parameters(run.id, missing)
     return bool(missing)
+
+
+def _take_over_fit(writer: Writer, run: Written, given: Mapping[str, JsonValue]) -> bool:
+    """True where there is one fit, of which the run had not everything. The notebook is over: nothing can collide."""
+    fits = [one for one in writer.tagged({PARENT_TAG: run.id}) if AUTOLOG_TAG in one.tags]
+    if len(fits) != 1:
+        return False
+    known = {name[:MAX_NAME] for name in given} | run.parameters.keys()
+    parameters = {key: value for key, value in fits[0].parameters.items() if key not in known}
+    metrics = {key: value for key, value in fits[0].metrics.items() if key not in run.metrics}
+    if parameters:
+        writer.log_parameters(run.id, parameters)
+    if metrics:
+        writer.log_metrics(run.id, metrics)
+    return bool(parameters or metrics)
 
 
 def _last_metrics(run: Written, linked: Sequence[Written]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ...errors import Invalid, NotFound, Unavailable
 from ...home import Home
-from ...mlflow_tables import MLflowTables, run_data, write_params
+from ...mlflow_tables import MLflowTables, run_data, write_metrics, write_params
 from .reading import folder_of
 from .tracking import Tracking, translated
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MLflowRun
 
-MAX_PARAMETERS = 100
+MAX_PARAMETERS, MAX_METRICS = 100, 1000
 """MLflow's bound on one batch of parameters."""
 MAX_LINKED = 200
 MAX_EXPERIMENT = 250
@@ -62,6 +62,9 @@ class Writer(Protocol):
 
     def log_parameters(self, id: str, parameters: Mapping[str, str]) -> None:
         """Add parameters that the run has not."""
+
+    def log_metrics(self, id: str, metrics: Mapping[str, float]) -> None:
+        """Add a point to each metric, at step 0 and now."""
 
     def log_file(self, run: Written, file: Path, folder: str, name: str) -> bool:
         """Keep a copy of a file as an artifact, unless there is one of that name; True where there was none."""
@@ -117,6 +120,15 @@ class ClientWriter:
         with translated(f"run {id}"):
             for start in range(0, len(made), MAX_PARAMETERS):
                 self._client.log_batch(id, params=made[start : start + MAX_PARAMETERS])
+
+    def log_metrics(self, id: str, metrics: Mapping[str, float]) -> None:
+        from mlflow.entities import Metric
+
+        made, now = list(metrics.items()), _now()
+        with translated(f"run {id}"):
+            for start in range(0, len(made), MAX_METRICS):
+                part = made[start : start + MAX_METRICS]
+                self._client.log_batch(id, metrics=[Metric(key, value, now, 0) for key, value in part])
 
     def log_file(self, run: Written, file: Path, folder: str, name: str) -> bool:
         with translated(f"run {run.id}"):
@@ -230,6 +242,16 @@ class TablesWriter:
         try:
             with self._tables.transaction() as connection:
                 write_params(connection, [(id, key, value) for key, value in parameters.items()])
+        except sqlite3.Error as error:
+            raise _unusable(error) from error
+
+    def log_metrics(self, id: str, metrics: Mapping[str, float]) -> None:
+        import sqlite3
+
+        now = _now()
+        try:
+            with self._tables.transaction() as connection:
+                write_metrics(connection, [(id, key, value, now, 0) for key, value in metrics.items()])
         except sqlite3.Error as error:
             raise _unusable(error) from error
 
