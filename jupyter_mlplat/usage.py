@@ -59,10 +59,11 @@ class Usage:
         then, before = self._seen
         pids = self._pids()
         self._seen = now, seconds = self._look(pids)
-        if not pids:
-            return None
+        memory = resident(pids)
+        if not memory:
+            return None  # nobody is left, or they are ending
         # A process that ended takes its share with it, unless its parent has waited for it.
-        return {CPU: round(max(seconds - before, 0.0) / (now - then) * 100, 1), MEMORY: megabytes(resident(pids))}
+        return {CPU: round(max(seconds - before, 0.0) / (now - then) * 100, 1), MEMORY: megabytes(memory)}
 
     def _look(self, pids: Sequence[int] | None = None) -> tuple[float, float]:
         return time.monotonic(), cpu_seconds(self._pids() if pids is None else pids)

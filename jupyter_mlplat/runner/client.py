@@ -30,6 +30,8 @@ ENDING_LOOK_S = 0.005
 TURN = 64
 ARM = "__import__('jupyter_mlplat.autolog', fromlist=['arm']).arm()"
 """Where the kernel's environment has the platform; elsewhere nothing is logged."""
+TRAINS = re.compile(r"import|%|ipython")
+"""A notebook without any of these brings nothing that could train: it is spared the request."""
 ZMQ_EVENTS = 15
 """zmq_getsockopt(3). With pyzmq's asynchronous sockets, asking for it also handles what it finds."""
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -98,7 +100,8 @@ def client_class() -> Any:
 
         def _arm(self) -> None:
             """Have what the notebook trains logged; nobody waits for it, and no name stays in the notebook."""
-            if os.environ.get(AUTOLOG_VARIABLE) and language_of(self.nb) == PYTHON:
+            trains = any(TRAINS.search(cell.source) for cell in self.nb.cells if cell.cell_type == "code")
+            if trains and os.environ.get(AUTOLOG_VARIABLE) and language_of(self.nb) == PYTHON:
                 self.kc.execute("", silent=True, store_history=False, user_expressions={"autolog": ARM})
 
         async def async_start_new_kernel_client(self) -> Any:

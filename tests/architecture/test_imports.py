@@ -81,7 +81,7 @@ MAY_IMPORT = {
     # A notebook that runs as a job leaves its results for the runner.
     "results": GROUND,
     # The engine, and the doors: each parses, calls a service, renders.
-    "engine": PLATFORM | {"engine_lease"},
+    "engine": PLATFORM | {"engine_lease", "spool"},
     "engine_lease": GROUND | {"store"},
     # What takes warm kernels, and the program that makes them.
     "kernel": GROUND,
