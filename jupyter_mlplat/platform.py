@@ -122,6 +122,11 @@ class Platform(LoggingConfigurable):
         help="Name -> target of notices, for --notify @NAME: mailto:ADDRESS, a webhook's address, or env:NAME or "
         "file:PATH that holds one."
     ).tag(config=True)
+    notify_requests = List(
+        Unicode(),
+        help="Whom to tell when somebody wants to change a protected alias of a model: mailto:ADDRESS, a webhook's "
+        "address, env:NAME or file:PATH that holds one, or @NAME of notify_targets.",
+    ).tag(config=True)
     notify_hosts = List(
         Unicode(),
         help="Hosts of webhooks that need not be on the public Internet, as host or host:port. Whoever submits a job "
@@ -239,9 +244,10 @@ class Platform(LoggingConfigurable):
 
     @cached_property
     def runs(self) -> RunsService:
-        from .services.runs import RunsService
+        from .services.runs import RequestNotices, RunsService
 
-        return RunsService(self.mlflow_uri, self.home, self.store)
+        notices = RequestNotices([str(one) for one in self.notify_requests], self.wake_engine)
+        return RunsService(self.mlflow_uri, self.home, self.store, notices)
 
     @cached_property
     def jobs(self) -> JobsService:

@@ -327,8 +327,8 @@ CREATE TABLE public.notices (
     created_at timestamp with time zone NOT NULL,
     sent_at timestamp with time zone
 );
-COMMENT ON COLUMN public.notices.noun IS 'jobs, sweeps or pipelines';
-COMMENT ON COLUMN public.notices.key IS 'number of what it is about';
+COMMENT ON COLUMN public.notices.noun IS 'jobs, sweeps, pipelines, or models';
+COMMENT ON COLUMN public.notices.key IS 'number of what it is about; of models, of the request';
 COMMENT ON COLUMN public.notices.text IS 'what is said; the first line is the subject';
 COMMENT ON COLUMN public.notices.message IS 'why it did not arrive';
 CREATE SEQUENCE public.notices_id_seq
@@ -530,7 +530,7 @@ INSERT INTO public.leases VALUES (6, 'granted', 'ana', '["GPU-4"]', '2026-03-29 
 INSERT INTO public.notices VALUES (1, 'jobs', 2, 'ana', 'failure', 'mailto:ana@example.org', 'träin 2 failed
 cell 3: ValueError', 'pending', 1, '2026-03-29 01:04:59.123456+00', NULL, '2026-03-29 01:03:59.123456+00', NULL);
 INSERT INTO public.occurrences VALUES (1, '2026-03-29 01:01:59.123456+00', 'ran', NULL, 2, '2026-03-29 01:01:59.123456+00');
-INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-22 11:56:04.77514+00');
+INSERT INTO public.outbox VALUES (1, 'jobs', '5', '2026-11-22 12:43:48.174139+00');
 INSERT INTO public.pipelines VALUES (1, 'nächtlich', 'ana', 'running', '/data/mlplat/pipelines/1', '{"day": "2026-03-29"}', '[{"name": "train", "notebook": "/data/notebooks/tr\u00e4in''s.ipynb", "needs": []}]', '[{"to": "mailto:ana@example.org", "on": ["failure"], "after": null}]', false, NULL, '2026-03-29 01:00:59.123456+00', NULL, NULL, NULL);
 INSERT INTO public.reservations VALUES (1, 'ana', '@course', '["ben"]', 'gpu-host', '["GPU-1"]', 'träining', '2026-03-29 10:59:59.123456+00', '2026-03-29 12:59:59.123456+00', '2026-03-29 01:29:59.123456+00', NULL, 'ana:1', NULL);
 INSERT INTO public.reservations VALUES (2, 'ana', 'ben', '["ana", "ben"]', 'gpu-host', '["GPU-2"]', 'träining', '2026-03-29 10:59:59.123456+00', '2026-03-29 12:59:59.123456+00', '2026-03-29 01:29:59.123456+00', '2026-03-29 01:39:59.123456+00', 'ana:2', NULL);

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from jupyter_mlplat.errors import Conflict, Denied, Invalid, MLPlatError, NotFound, Unavailable
 from jupyter_mlplat.models import AliasRequest, RegisteredModel
 from jupyter_mlplat.platform import Platform
+from jupyter_mlplat.services.jobs.notices import Channels, NoticeLedger, NoticeSender
 from jupyter_mlplat.services.runs import alias_requests
 from jupyter_mlplat.services.runs import aliases as module
 from jupyter_mlplat.services.runs.alias_tags import HISTORY, MOST_CHARACTERS, PROTECTED
 from jupyter_mlplat.services.runs.aliases import Aliases
+from jupyter_mlplat.store.tables import notices
 
 from ..mlflowserver import MLflowServer
 from ..shell import here
+from ..webhookserver import WebhookServer
 
 
 @pytest.fixture
@@ -399,3 +404,50 @@ def test_over_a_server_it_is_the_same(remote: Platform) -> None:
     client.set_registered_model_alias("churn", "champion", "1")
     with pytest.raises(MLPlatError, match="stale"):
         aliases.approve("churn", late.id, by="bob")
+
+
+# --- who is told ------------------------------------------------------------------------------------
+
+
+def test_those_whom_the_configuration_names_are_told_once(
+    platform: Platform, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[bool] = []
+    own = Platform(notify_requests=["@team", "mailto:ada@example.org", "@team"])
+    monkeypatch.setattr(own, "wake_engine", lambda: woken.append(True))
+    try:
+        request = asked(own.runs.aliases.set("churn", "champion", "2", by="ada\nBcc: x", why="two\nlines"))
+        asked(own.runs.aliases.set("churn", "champion", "2", by="ada\nBcc: x"))
+        with platform.store.read() as connection:
+            rows = connection.execute(select(notices).order_by(notices.c.id)).mappings().all()
+    finally:
+        own.close()
+    assert [(row["noun"], row["key"], row["target"], row["state"]) for row in rows] == [
+        ("models", int(request.id), "@team", "pending"),
+        ("models", int(request.id), "mailto:ada@example.org", "pending"),
+    ]
+    assert rows[0]["text"].splitlines() == [
+        "ada Bcc: x wants @champion of model churn to stand for version 2",
+        "",
+        "Why: two lines",
+        "It stands for: version 1",
+        f"Approve it: jupyter mlplat models approve churn {request.id}",
+    ]
+    assert woken == [True]
+
+
+def test_a_webhook_hears_of_a_request(platform: Platform, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with WebhookServer() as server:
+        own = Platform(notify_requests=[f"{server.url}/hook"])
+        monkeypatch.setattr(own, "wake_engine", lambda: None)
+        try:
+            asked(own.runs.aliases.delete("churn", "champion", by="ada"))
+            sender = NoticeSender(NoticeLedger(own.store, own.clock), Channels(hosts=[server.host]).send)
+            deadline = time.monotonic() + 30
+            while not server.posted and time.monotonic() < deadline:
+                sender.advance()
+                sender.news.wait(0.1)
+            sender.finish(5)
+        finally:
+            own.close()
+        assert server.posted[0].text.startswith("ada wants @champion of model churn to be deleted\n")

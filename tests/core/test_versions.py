@@ -232,8 +232,11 @@ def test_what_cannot_be_compared_is_told(platform: Platform) -> None:
     client.create_model_version("churn", "/nowhere", run_id="f" * 32)
     found = platform.runs.versions.compare("churn", "1", "2")
     assert (found.size, found.run) == ([None, None], None)
-    assert found.notes[-1] == "run: no run is known of 1"
+    assert found.notes[-1] == "run: none is known of 1"
     assert len(found.notes) == 3
+    register(platform)
+    found = platform.runs.versions.compare("churn", "1", "3")
+    assert (found.signature, found.requirements, len(found.notes)) == ([], [], 2)  # not guessed
 
 
 # --- lineage ----------------------------------------------------------------------------------------

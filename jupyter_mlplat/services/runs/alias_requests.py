@@ -1,7 +1,8 @@
 """Requests to change protected aliases: asked for by one person, ended once. They are rows in the store.
 
 Who approves one claims it, changes the alias in MLflow, and ends it, so that of two who approve at the same time only
-one changes anything. A claim of somebody who died in between is over after ten minutes.
+one changes anything. A claim of somebody who died in between is over after ten minutes; where MLflow had been changed
+by then, the request is found stale, and the history tells who had approved it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...errors import Conflict, NotFound
 from ...models import AliasRequest
+from .alias_notices import RequestNotices
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, RowMapping
@@ -30,8 +32,9 @@ MAX_ID = 2**31 - 1
 class AliasRequests:
     """The table of requests. Knows nothing of MLflow."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, notices: RequestNotices | None = None) -> None:
         self._store = store
+        self._notices = notices or RequestNotices()
 
     def of(self, model: str) -> list[AliasRequest]:
         """Those of a model: open ones, then the 20 that ended last, each newest first."""
@@ -93,8 +96,11 @@ class AliasRequests:
                         return _request(row)
                     new = {"before": before, "asked_at": datetime.now(UTC), "why": why, "state": "open"}
                     made = transaction.connection.execute(insert(table).values(**same, **new).returning(table))
+                    request = _request(made.mappings().one())
+                    self._notices.keep(transaction, request)
                     transaction.emit("runs", "*")
-                    return _request(made.mappings().one())
+                self._notices.send()
+                return request
             except IntegrityError:
                 continue  # somebody has asked for the same at the same moment
 

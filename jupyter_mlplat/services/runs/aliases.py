@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import Conflict, Denied, Invalid, NotFound
 from ...models import AliasChange, AliasRequest, RegisteredModel
+from .alias_notices import RequestNotices
 from .alias_requests import AliasRequests, Claim, shown, stands
 from .alias_tags import send_change, send_protected, write_change, write_protected
 from .tracking import Tracking, translated
@@ -25,11 +26,17 @@ MOST_WHY = 500
 class Aliases:
     """Sets, deletes and protects aliases. `get` reads a registered model."""
 
-    def __init__(self, tracking: Tracking, store: Store, get: Callable[[str], RegisteredModel]) -> None:
+    def __init__(
+        self,
+        tracking: Tracking,
+        store: Store,
+        get: Callable[[str], RegisteredModel],
+        notices: RequestNotices | None = None,
+    ) -> None:
         self._tracking = tracking
         self._store = store
         self._get = get
-        self._requests = AliasRequests(store)
+        self._requests = AliasRequests(store, notices)
 
     def set(self, name: str, alias: str, version: str, *, by: str, why: str = "") -> RegisteredModel | AliasRequest:
         """Have an alias stand for a version from now on; returns the model as it stands then.

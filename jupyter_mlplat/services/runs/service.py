@@ -12,6 +12,7 @@ from ...errors import MLPlatError, NotFound
 from ...home import Home
 from ...models import Experiment, ModelVersion, Page, RegisteredModel, RunDetail, RunPage
 from . import convert
+from .alias_notices import RequestNotices
 from .aliases import Aliases
 from .artifacts import Artifacts
 from .compare import Comparing
@@ -38,13 +39,13 @@ if TYPE_CHECKING:
 class RunsService:
     """Runs, experiments, registered models and their versions, as MLflow has them.
 
-    `tracking_uri` is MLflow's. Nothing is opened or imported before the first call that needs MLflow, which
-    takes seconds.
+    `tracking_uri` is MLflow's; `notices` tells of requests for protected aliases. Nothing is opened or imported before
+    the first call that needs MLflow, which takes seconds.
     """
 
     experiment_of = staticmethod(experiment_of)
 
-    def __init__(self, tracking_uri: str, home: Home, store: Store) -> None:
+    def __init__(self, tracking_uri: str, home: Home, store: Store, notices: RequestNotices | None = None) -> None:
         self._tracking = Tracking(tracking_uri, home)
         self._store = store
         self._registry = Registry(self._tracking)
@@ -53,7 +54,7 @@ class RunsService:
         self._reader = TableReader(index)
         self.curves = Curves(self._tracking)
         self.artifacts = Artifacts(self._tracking)
-        self.aliases = Aliases(self._tracking, store, self._registry.get)
+        self.aliases = Aliases(self._tracking, store, self._registry.get, notices)
         self.edits = RunEdits(self._tracking, store, index, self.get)
         self.comparing = Comparing(self.details, self.artifacts)
         self.versions = Versions(self._tracking, store, self.details, self.comparing, self._registry.get)

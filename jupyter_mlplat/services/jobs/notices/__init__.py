@@ -6,18 +6,20 @@ long (`too_long`) and sends what is pending (`sender`), by mail (`mail`) or to a
 
 from .channels import Channels
 from .ends import job_ended, pipeline_ended, sweep_ended
-from .ledger import NoticeLedger, forget, notices_of
+from .ledger import About, NoticeLedger, forget, keep, notices_of
 from .sender import NoticeSender
 from .targets import shown_notify, shown_options
 from .too_long import LongRunning
 
 __all__ = [
+    "About",
     "Channels",
     "LongRunning",
     "NoticeLedger",
     "NoticeSender",
     "forget",
     "job_ended",
+    "keep",
     "notices_of",
     "pipeline_ended",
     "shown_notify",

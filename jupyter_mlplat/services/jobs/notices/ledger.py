@@ -23,7 +23,7 @@ FIRST_DELAY_S = 10
 LONGEST_DELAY_S = 3600
 ORPHAN_AGE = timedelta(days=1)
 
-Noun = Literal["jobs", "sweeps", "pipelines"]
+Noun = Literal["jobs", "sweeps", "pipelines", "models"]
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,28 @@ def enqueue(
         for one in notify:
             if event in one.on:
                 wanted.setdefault(one.to, event)
+    keep(transaction, about, [(target, event.value, text(event)) for target, event in wanted.items()], now)
+    return len(wanted)
+
+
+def keep(transaction: Transaction, about: About, said: Sequence[tuple[str, str, str]], now: datetime) -> None:
+    """Keep what is to be said: target, event and text of each."""
     rows: list[dict[str, Any]] = [
         {
             "noun": about.noun,
             "key": about.key,
             "owner": about.owner,
-            "event": event.value,
+            "event": event,
             "target": target,
-            "text": text(event),
+            "text": text,
             "state": NoticeState.PENDING.value,
             "tries": 0,
             "created_at": now,
         }
-        for target, event in wanted.items()
+        for target, event, text in said
     ]
     if rows:
         transaction.connection.execute(insert(tables.notices), rows)
-    return len(rows)
 
 
 def told(connection: Connection, about: About, event: NoticeEvent) -> set[str]:

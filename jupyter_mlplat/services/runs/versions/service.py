@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ....errors import MLPlatError
-from ....models import Lineage, ModelVersionDetail, RegisteredModel, RunDetail, VersionComparison
+from ....errors import MLPlatError, NotFound
+from ....models import Lineage, ModelVersionDetail, RegisteredModel, RunDetail, RunDifference, VersionComparison
 from ..compare import Comparing, compared
 from ..tracking import Tracking
-from .cards import Cards
+from .cards import MARK, WHOLE, Cards
 from .files import UNKNOWN, ModelFiles, named, packages, read_files
 from .lineage import Tracing
 from .rows import Row, VersionRows
@@ -55,41 +55,25 @@ class Versions:
         then, now = (self._rows.get(name, version) for version in (before, after))
         notes: list[str] = []
         old, new = (self._files(row, notes) for row in (then, now))
-        signatures = [
-            {
-                **{f"input {name}": kind for name, kind in named(files.inputs).items()},
-                **{f"output {name}": kind for name, kind in named(files.outputs).items()},
-            }
-            for files in (old, new)
-        ]
-        run = None
-        ids = [row.shown.run_id for row in (then, now)]
-        if ids[0] and ids[0] == ids[1]:
-            notes.append(f"run: both are of run {ids[0]}")
-        elif ids[0] and ids[1]:
-            try:
-                run = self._comparing.difference(ids[0], ids[1])
-            except MLPlatError as error:
-                notes.append(f"run: {error.message}")
-        else:
-            notes.append(
-                "run: no run is known of "
-                + " and ".join(v for v, id in zip((before, after), ids, strict=True) if not id)
-            )
+        known = UNKNOWN not in (old, new)
         return VersionComparison(
             before=then.shown,
             after=now.shown,
-            signature=differences(*signatures),
-            requirements=differences(packages(old), packages(new)),
+            signature=differences(_signature(old), _signature(new)) if known else [],
+            requirements=differences(packages(old), packages(new)) if known else [],
             size=[old.size, new.size],
-            run=run,
+            run=self._difference(then, now, notes),
             notes=notes,
         )
 
     def lineage(self, name: str, version: str) -> Lineage:
         """Where a version comes from and where it is served. Raises `NotFound`."""
-        row = self._rows.get(name, version)
-        return self._tracing.trace(row.shown, self._run(row, []))
+        found = self._rows.get(name, version).shown
+        try:
+            run = self._details([found.run_id])[0] if found.run_id is not None else None
+        except NotFound:
+            run = None
+        return self._tracing.trace(found, run)
 
     # --- parts ------------------------------------------------------------------------------
 
@@ -99,7 +83,7 @@ class Versions:
         detail = ModelVersionDetail(
             **row.shown.model_dump(),
             description=row.description,
-            tags=dict(row.tags),
+            tags={key: value for key, value in row.tags.items() if key not in (MARK, WHOLE)},
             run=compared(run) if run is not None else None,
             parameters=run.parameters if run is not None else {},
             metrics=run.metrics if run is not None else {},
@@ -122,6 +106,20 @@ class Versions:
             notes.append(f"files of version {row.shown.version}: {error.message}")
             return UNKNOWN
 
+    def _difference(self, then: Row, now: Row, notes: list[str]) -> RunDifference | None:
+        before, after = then.shown.run_id, now.shown.run_id
+        if before is None or after is None:
+            missing = [row.shown.version for row in (then, now) if row.shown.run_id is None]
+            notes.append(f"run: none is known of {' and '.join(missing)}")
+        elif before == after:
+            notes.append(f"run: both are of run {before}")
+        else:
+            try:
+                return self._comparing.difference(before, after)
+            except MLPlatError as error:
+                notes.append(f"run: {error.message}")
+        return None
+
     def _run(self, row: Row, notes: list[str]) -> RunDetail | None:
         if row.shown.run_id is None:
             return None
@@ -130,3 +128,12 @@ class Versions:
         except MLPlatError as error:
             notes.append(f"run: {error.message}")
             return None
+
+
+def _signature(files: ModelFiles) -> dict[str, str]:
+    """Input or output -> its type."""
+    return {
+        f"{way} {name}": kind
+        for way, fields in (("input", files.inputs), ("output", files.outputs))
+        for name, kind in named(fields).items()
+    }

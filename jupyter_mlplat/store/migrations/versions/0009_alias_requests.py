@@ -46,3 +46,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
     )
+    if op.get_bind().dialect.name == "postgresql":  # SQLite keeps no comments
+        op.alter_column("notices", "noun", comment="jobs, sweeps, pipelines, or models")
+        op.alter_column("notices", "key", comment="number of what it is about; of models, of the request")
