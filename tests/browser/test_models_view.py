@@ -157,12 +157,12 @@ def test_models_are_listed_and_one_opens_and_comes_back_after_a_reload(view: Vie
     assert violations_in_both(view, "#jp-mlplat-section-models") == []
 
     overview.get_by_role("button", name="Copy as code").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
     code = page.evaluate("navigator.clipboard.readText()")
     compile(code, "copied", "exec")
     assert 'load_model("models:/listed-wine/2")' in code
     overview.get_by_role("button", name="Copy address").click()
-    expect(page.get_by_text("Copied.").first).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == "models:/listed-wine/2"
+    page.wait_for_function("async () => (await navigator.clipboard.readText()) === 'models:/listed-wine/2'")
 
     model.get_by_role("button", name="Deploy version 2…").click()
     dialog = page.get_by_role("dialog", name="Deploy a model")
