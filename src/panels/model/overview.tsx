@@ -4,12 +4,13 @@ import { copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { ModelField, ModelVersionDetail } from '../../types';
-import { bytes, number, short } from '../../widgets/format';
+import { bytes, number } from '../../widgets/format';
 import { Facts, TextButton } from '../../widgets/parts';
 import { StateBadge } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { Link } from '../context';
+import { dataWords } from '../run/data-words';
 import { Pairs } from '../run/pairs';
 import { Cut, tip } from '../runs/cells';
 import { useCopy } from './copy';
@@ -52,7 +53,7 @@ export function Overview({ detail, showCard }: { readonly detail: ModelVersionDe
         <div data-part="data" tabIndex={-1}>
           <Pairs
             title={trans.__('Data')}
-            rows={detail.datasets.map((dataset, index) => [String(dataset.name ?? index + 1), short(dataset.context ?? dataset.source ?? dataset)])}
+            rows={detail.datasets.map((dataset, index) => [String(dataset.name ?? index + 1), dataWords(dataset)])}
           />
         </div>
         {tags.length > 0 && <Pairs title={trans.__('Tags')} rows={tags} />}

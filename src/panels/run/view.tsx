@@ -4,7 +4,7 @@ import * as React from 'react';
 import { CommandIDs } from '../../tokens';
 import type { ModelVersion, Page, RegisteredModel, RunDetail } from '../../types';
 import type { Resource } from '../../resource';
-import { number, short } from '../../widgets/format';
+import { number } from '../../widgets/format';
 import { platformIcon } from '../../widgets/icons';
 import { Copyable, Facts } from '../../widgets/parts';
 import { isState, StateBadge } from '../../widgets/state';
@@ -15,6 +15,7 @@ import { CommandButton, type IPanelContext, Link, PanelWidget, Show, usePanel, u
 import type { INotebookParts } from '../job/executed';
 import { tip } from '../runs/cells';
 import { Artifacts } from './artifacts';
+import { dataWords } from './data-words';
 import { NOTEBOOK } from './kinds';
 import { Note } from './note';
 import { Pairs } from './pairs';
@@ -147,11 +148,4 @@ function Detail({ run, parts }: { readonly run: RunDetail; readonly parts: INote
       <Artifacts run={run} parts={parts} />
     </>
   );
-}
-
-/** What a data set was for, how large it is, and its digest. */
-function dataWords({ context, digest, rows, columns, source }: RunDetail['datasets'][number]): string {
-  const size = rows ? `${String(rows)} × ${String(columns ?? '?')}` : '';
-  const words = [context, size, digest].map(part => (typeof part === 'string' ? part : '')).filter(Boolean);
-  return words.join(' · ') || short(source ?? '');
 }
