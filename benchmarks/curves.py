@@ -91,7 +91,7 @@ def ms(ask: Callable[[], Any]) -> float:
 
 
 @contextmanager
-def serving(home: Home) -> Iterator[tuple[int, Callable[[str], Any]]]:
+def serving(home: Home) -> Iterator[tuple[int, Callable[[str], bytes]]]:
     """A Jupyter server with the extension: its process, and what asks it for a path."""
     token = secrets.token_hex(16)
     with socket.socket() as found:
@@ -102,10 +102,10 @@ def serving(home: Home) -> Iterator[tuple[int, Callable[[str], Any]]]:
                f"--ServerApp.root_dir={home.root}", "--allow-root", "--ServerApp.jpserver_extensions",
                "jupyter_mlplat=True", "--Platform.warm_kernels=0"]  # fmt: skip
 
-    def ask(path: str) -> Any:
+    def ask(path: str) -> bytes:
         request = Request(f"http://127.0.0.1:{port}/{path}", headers={"Authorization": f"token {token}"})
         with urlopen(request, timeout=60) as answer:
-            return json.loads(answer.read())
+            return bytes(answer.read())
 
     with open(home.log / "server.txt", "wb") as log:
         process = subprocess.Popen(command, cwd=home.root, stdout=log, stderr=log, env=environment)
