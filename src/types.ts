@@ -1280,6 +1280,22 @@ export interface ArtifactPage {
   readonly next: string | null;
 }
 
+/** A column of a table. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** The first rows of a parquet file; each value as text, null where there is none. */
+export interface ArtifactTable {
+  readonly columns: ReadonlyArray<TableColumn>;
+  readonly rows: ReadonlyArray<ReadonlyArray<string | null>>;
+  /** rows of the whole file */
+  readonly count: number;
+  /** columns that are not here */
+  readonly more_columns: number;
+}
+
 /** One of the runs that are compared. */
 export interface ComparedRun {
   readonly id: string;

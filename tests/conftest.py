@@ -24,6 +24,7 @@ from typing import Any
 import psutil
 import pytest
 
+from jupyter_mlplat import session
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.processes import kill_tree, start_time
@@ -148,7 +149,7 @@ def no_process_outlives_the_session(tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(autouse=True)
 def mlflow_forgets() -> Iterator[None]:
-    """What a test told MLflow in this process is gone with the test."""
+    """What a test told MLflow in this process, and what runs are tagged with, is gone with the test."""
     yield
     if "mlflow" in sys.modules:
         import mlflow
@@ -157,6 +158,7 @@ def mlflow_forgets() -> Iterator[None]:
             mlflow.end_run()
         mlflow.set_tracking_uri(None)
         mlflow.set_registry_uri(None)
+    session._views.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from jupyter_mlplat import processes
+
+HOPS = frozenset({"host", "connection", "content-length", "transfer-encoding", "content-encoding", "accept-encoding"})
+"""Headers of one connection."""
 
 
 class MLflowServer:
@@ -68,3 +75,51 @@ class MLflowServer:
             if self._started is not None:
                 processes.kill_tree(process.pid, self._started)
             process.wait()
+
+
+class PasswordProxy:
+    """Stands before an MLflow server of a test, and lets through who knows the password."""
+
+    def __init__(self, url: str, user: str, password: str) -> None:
+        expected = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _pass_on(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                if self.headers.get("Authorization") != expected:
+                    self._answer(401, {"WWW-Authenticate": 'Basic realm="mlflow"'}, b"You are not authenticated.")
+                    return
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in HOPS}
+                request = urllib.request.Request(url + self.path, body or None, headers, method=self.command)
+                try:
+                    with urllib.request.urlopen(request, timeout=60) as answer:
+                        self._answer(answer.status, dict(answer.headers), answer.read())
+                except urllib.error.HTTPError as error:
+                    self._answer(error.code, dict(error.headers), error.read())
+
+            def _answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
+                    if name.lower() not in HOPS:
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass_on
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def __enter__(self) -> PasswordProxy:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()

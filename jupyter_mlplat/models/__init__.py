@@ -81,6 +81,7 @@ from .registry import (
 from .runs import (
     Artifact,
     ArtifactPage,
+    ArtifactTable,
     ComparedRow,
     ComparedRun,
     Experiment,
@@ -100,6 +101,7 @@ from .runs import (
     RunsChange,
     RunsDeletion,
     RunsDone,
+    TableColumn,
 )
 from .schedules import (
     CatchUp,
@@ -132,6 +134,7 @@ __all__ = [
     "AliasTarget",
     "Artifact",
     "ArtifactPage",
+    "ArtifactTable",
     "AttemptRecord",
     "CardChange",
     "CatchUp",
@@ -252,6 +255,7 @@ __all__ = [
     "SweepState",
     "SweepStudy",
     "T",
+    "TableColumn",
     "Topic",
     "UsageKey",
     "VersionComparison",

@@ -163,6 +163,22 @@ class ArtifactPage(Page[Artifact]):
     """What is in a folder: folders first, by name."""
 
 
+class TableColumn(Model):
+    """A column of a table."""
+
+    name: str
+    type: str
+
+
+class ArtifactTable(Model):
+    """The first rows of a parquet file; each value as text, null where there is none."""
+
+    columns: list[TableColumn]
+    rows: list[list[str | None]]
+    count: int = Field(description="rows of the whole file")
+    more_columns: int = Field(0, description="columns that are not here")
+
+
 class ComparedRun(Model):
     """One of the runs that are compared."""
 

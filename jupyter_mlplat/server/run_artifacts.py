@@ -54,6 +54,17 @@ class RunArtifactHandler(Handler):
                 await self.finish(set_content_type=kind)
 
 
+class RunTableHandler(Handler):
+    """The first rows of a table among a run's files."""
+
+    auth_resource = RESOURCE
+
+    @web.authenticated
+    @authorized("read")
+    async def get(self, id: str, path: str) -> None:
+        self.reply(await self.call(self.platform.runs.table, id, path))
+
+
 def media_type(name: str) -> str:
     """What a file is, by its name."""
     ending = name[name.rfind(".") :].lower() if "." in name else ""
@@ -68,6 +79,16 @@ def media_type(name: str) -> str:
 
 
 ROUTES = [
+    Route(
+        "/runs/{id}/tables/{path}",
+        RunTableHandler,
+        {
+            "get": Operation(
+                "The first rows of a parquet file among a run's artifacts", response="ArtifactTable", errors=(502,)
+            )
+        },
+        deep=("path",),
+    ),
     Route(
         "/runs/{id}/artifacts",
         RunArtifactsHandler,

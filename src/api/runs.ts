@@ -3,6 +3,7 @@
 import type { Http } from '../http';
 import type {
   ArtifactPage,
+  ArtifactTable,
   Experiment,
   Job,
   Page,
@@ -112,6 +113,11 @@ export class RunApi {
   /** One of its files. */
   artifact(id: string, path: string): Promise<Blob> {
     return this._http.blob(['runs', id, 'artifacts', ...path.split('/')]);
+  }
+
+  /** The first rows of a parquet file among them. */
+  table(id: string, path: string, signal?: AbortSignal): Promise<ArtifactTable> {
+    return this._http.json(['runs', id, 'tables', ...path.split('/')], { signal });
   }
 
   private async _many(runs: ReadonlyArray<string>, ask: (some: ReadonlyArray<string>) => Promise<RunsDone>): Promise<RunsDone> {

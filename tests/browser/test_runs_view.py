@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pyarrow
+import pyarrow.parquet
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
@@ -549,6 +551,20 @@ def test_name_note_and_tags_are_edited_in_the_view_of_a_run(view: View, store: S
     expect(tags.get_by_role("row")).to_have_count(0)
 
 
+def page_as_pdf(words: str) -> bytes:
+    """A page with some words on it; readers find the objects without a table of them."""
+    text = f"BT /F1 24 Tf 72 720 Td ({words}) Tj ET"
+    font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    return (
+        "%PDF-1.4\n1 0 obj << /Type /Catalog /Pages 2 0 R >> endobj\n"
+        "2 0 obj << /Type /Pages /Kids [3 0 R] /Count 1 >> endobj\n"
+        f"3 0 obj << /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+        f" /Resources << /Font << /F1 {font} >> >> >> endobj\n"
+        f"4 0 obj << /Length {len(text)} >> stream\n{text}\nendstream endobj\n"
+        "trailer << /Root 1 0 R >>\n%%EOF\n"
+    ).encode()
+
+
 def test_artifacts_are_shown_without_being_trusted(view: View, store: Store) -> None:
     page = view.page
     experiment = store.experiment("artifacts")
@@ -560,6 +576,8 @@ def test_artifacts_are_shown_without_being_trusted(view: View, store: Store) -> 
     (folder / "notes.md").write_text(f"# Heading\n\n{bad}\n\nA *word*.")
     (folder / "tables" / "scores.csv").write_text('name,score\n"a, b",0.5\n<b>c</b>,0.7\n')
     (folder / "model.bin").write_bytes(b"0" * 5000)
+    pyarrow.parquet.write_table(pyarrow.table({"name": [bad, None], "score": [0.25, 1]}), folder / "rows.parquet")
+    (folder / "paper.pdf").write_bytes(page_as_pdf("A paper"))
     (folder / "dot.svg").write_text(
         "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9'/></svg>"
     )
@@ -582,6 +600,12 @@ def test_artifacts_are_shown_without_being_trusted(view: View, store: Store) -> 
     files.get_by_role("button", name="scores.csv", exact=True).click()
     expect(files.get_by_role("cell", name="a, b")).to_be_visible()
     expect(files.get_by_role("cell", name="<b>c</b>")).to_be_visible()
+    files.get_by_role("button", name="rows.parquet", exact=True).click()
+    expect(files.get_by_role("cell", name=bad)).to_be_visible()
+    expect(files.get_by_role("cell", name="0.25")).to_be_visible()
+    files.get_by_role("button", name="paper.pdf", exact=True).click()
+    expect(files.locator("object[type='application/pdf']")).to_be_visible()
+    view.picture("run-files")
     files.get_by_role("button", name="dot.svg", exact=True).click()
     expect(files.get_by_role("img", name="Content of dot.svg")).to_be_visible()
     files.get_by_role("button", name="book.ipynb", exact=True).click()

@@ -15,6 +15,7 @@ from typing import Protocol
 import pytest
 from sqlalchemy import make_url
 
+from jupyter_mlplat.errors import Denied
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.mlflow_tables import LARGEST
 from jupyter_mlplat.platform import Platform
@@ -23,7 +24,7 @@ from jupyter_mlplat.spool import Outage, deliver_left, left
 from jupyter_mlplat.spool.delivery import deliver
 
 from ..conftest import PostgreSQL
-from ..mlflowserver import MLflowServer
+from ..mlflowserver import MLflowServer, PasswordProxy
 
 
 class Elsewhere(Protocol):
@@ -136,3 +137,39 @@ def test_kill_9_loses_nothing_that_was_acknowledged(home: Home, platform: Platfo
     assert points == [(step, step / 7) for step in range(len(points))]
     assert len(points) > last
     assert left(home.spool) == []
+
+
+def test_a_server_with_a_password(
+    home: Home, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow's own variables have the credentials; they are in no file of ours."""
+    password = "pass word:é"
+    with MLflowServer(tmp_path / "server") as server, PasswordProxy(server.url, "mia", password) as proxy:
+        theirs = RunsService(proxy.url, home, platform.store)
+        with pytest.raises(Denied, match="authenticated") as denied:
+            theirs.list()
+        assert "MLFLOW_TRACKING_USERNAME" in str(denied.value.hint)
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "mia")
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent("""
+                import mlflow
+                with mlflow.start_run(run_name="with a password"):
+                    for step in range(300):
+                        mlflow.log_metric("m", step / 7, step=step)
+                    mlflow.log_text("hello", "note.txt")
+            """)],
+            env={**os.environ, **platform.environment(), "MLFLOW_TRACKING_URI": proxy.url}, cwd=home.root,
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        (run,) = theirs.list().items
+        assert (run.name, run.status) == ("with a password", "FINISHED")
+        assert theirs.curves.get(run.id, "m").count == 300
+        with theirs.artifacts.reading(run.id, "note.txt") as file:
+            assert file.file.read() == b"hello"
+        assert left(home.spool) == []
+        said = done.stdout + done.stderr
+        kept = b"".join(path.read_bytes() for path in home.root.rglob("*") if path.is_file())
+        assert password not in said
+        assert password.encode() not in kept

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlplat.errors import MLPlatError, NotFound
+from jupyter_mlplat.errors import Invalid, MLPlatError, NotFound
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store
@@ -176,3 +176,37 @@ def test_an_unknown_run_is_not_found(runs: RunsService, id: str) -> None:
     for act in (lambda: runs.artifacts.entries(id), lambda: runs.artifacts.reading(id, "note.txt").__enter__()):
         with pytest.raises(NotFound):
             act()
+
+
+# --- tables -----------------------------------------------------------------------------------------
+
+
+def test_the_first_rows_of_a_parquet_file(runs: RunsService, run: str, tmp_path: Path) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    columns = {"id": [*range(999), None], "words": ["<b>"] * 999 + ["x" * 900], "many": [[1, 2]] * 1000}
+    wide = {f"c{number}": [0.5] * 1000 for number in range(70)}
+    pyarrow.parquet.write_table(pyarrow.table(columns | wide), tmp_path / "scores.parquet")
+    pyarrow.parquet.write_table(pyarrow.table({"id": pyarrow.array([], "int8")}), tmp_path / "empty.parquet")
+    for name in ("scores", "empty"):
+        runs.client().log_artifact(run, str(tmp_path / f"{name}.parquet"), "tables")
+    found = runs.table(run, "tables/scores.parquet")
+    assert [(one.name, one.type) for one in found.columns[:3]] == [
+        ("id", "int64"), ("words", "string"), ("many", "list<element: int64>"),
+    ]  # fmt: skip
+    assert (found.count, len(found.rows), len(found.columns), found.more_columns) == (1000, 200, 60, 13)
+    assert found.rows[7][:4] == ["7", "<b>", "[1, 2]", "0.5"]
+    empty = runs.table(run, "tables/empty.parquet")
+    assert (empty.count, empty.rows, [one.name for one in empty.columns]) == (0, [], ["id"])
+
+
+def test_what_is_no_table_is_said(runs: RunsService, run: str, tmp_path: Path) -> None:
+    runs.client().log_text(run, "", "nothing.parquet")
+    runs.client().log_text(run, "PAR1" + "x" * 5000 + "PAR1", "broken.parquet")
+    for path in ("note.txt", "nothing.parquet", "broken.parquet"):
+        with pytest.raises(Invalid, match="cannot be read as a table"):
+            runs.table(run, path)
+    for path in ("none.parquet", "../note.txt", "plots"):
+        with pytest.raises(NotFound):
+            runs.table(run, path)

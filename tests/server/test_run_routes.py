@@ -210,6 +210,18 @@ async def test_a_path_that_leads_elsewhere_is_not_found(ask: Ask, raw: Any, ids:
     (await ask("GET", "runs", ids[0], "artifacts", params={"path": "x" * 5000})).error(422)
 
 
+async def test_the_rows_of_a_table(ask: Ask, raw: Any, ids: list[str], client: Any, tmp_path: Any) -> None:
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"a": [1, None]}), tmp_path / "a b.parquet")
+    client.log_artifact(ids[0], str(tmp_path / "a b.parquet"), "deep")
+    said = (await ask("GET", "runs", ids[0], "tables", "deep", "a b.parquet")).json
+    assert said == {"columns": [{"name": "a", "type": "int64"}], "rows": [["1"], [None]], "count": 2, "more_columns": 0}
+    (await ask("GET", "runs", ids[0], "tables", "note.txt")).error(422)
+    (await raw(f"runs/{ids[0]}/tables/..%2F..%2Fmlflow.db")).error(404)
+
+
 async def test_a_large_file_is_sent_piece_by_piece(ask: Ask, ids: list[str], client: Any, tmp_path: Any) -> None:
     size = 64 * 1024 * 1024
     with open(tmp_path / "large.bin", "wb") as file:

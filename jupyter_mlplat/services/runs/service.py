@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from ...errors import MLPlatError, NotFound
 from ...home import Home
-from ...models import Experiment, ModelVersion, Page, RegisteredModel, Run, RunDetail, RunPage
+from ...models import ArtifactTable, Experiment, ModelVersion, Page, RegisteredModel, Run, RunDetail, RunPage
 from . import convert
 from .alias_notices import RequestNotices
 from .aliases import Aliases
@@ -25,6 +25,7 @@ from .index import RunIndex
 from .jobs import JobRuns
 from .notebook import experiment_of
 from .points import Points
+from .previews import table
 from .reading import MAX_ARTIFACTS, TableReader
 from .registry import Registry
 from .search import check_limit, mlflow_exception, quoted, search_errors
@@ -216,6 +217,10 @@ class RunsService:
         return Page[Experiment](
             items=[Experiment(id=str(one.experiment_id), name=one.name) for one in found], next=found.token or None
         )
+
+    def table(self, id: str, path: str) -> ArtifactTable:
+        """The first rows of a parquet file of a run; see `previews.table`. Raises `NotFound`, `Invalid`."""
+        return table(self.artifacts, id, path)
 
     # --- registered models ------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 /** What a file can be shown as, by its name and size. */
 
-export type FileKind = 'image' | 'markdown' | 'table' | 'notebook' | 'page' | 'text' | 'other';
+export type FileKind = 'image' | 'markdown' | 'table' | 'parquet' | 'notebook' | 'page' | 'pdf' | 'text' | 'other';
 
 const ENDINGS: Readonly<Record<string, FileKind>> = {
   ...Object.fromEntries(['png', 'jpg', 'jpeg', 'gif', 'webp', 'svg', 'bmp'].map(ending => [ending, 'image' as const])),
@@ -10,6 +10,8 @@ const ENDINGS: Readonly<Record<string, FileKind>> = {
     ['txt', 'log', 'json', 'yaml', 'yml', 'toml', 'ini', 'cfg', 'py', 'r', 'sql', 'sh', 'xml', 'lock', 'diff', 'jsonl'].map(ending => [ending, 'text' as const])
   ),
   md: 'markdown',
+  parquet: 'parquet',
+  pdf: 'pdf',
   ipynb: 'notebook'
 };
 
@@ -27,7 +29,8 @@ export function kindOf(path: string, size: number | null): FileKind {
   const name = path.slice(path.lastIndexOf('/') + 1);
   const ending = name.includes('.') ? name.slice(name.lastIndexOf('.') + 1).toLowerCase() : '';
   const kind = NAMES.has(name) ? 'text' : Object.hasOwn(ENDINGS, ending) ? ENDINGS[ending] : 'other';
-  return (size ?? 0) > LARGEST ? 'other' : kind;
+  // Of parquet only the first rows are fetched.
+  return (size ?? 0) > LARGEST && kind !== 'parquet' ? 'other' : kind;
 }
 
 /** The first rows of a table with commas or tabs, after RFC 4180. */

@@ -3,6 +3,7 @@
 import * as React from 'react';
 import { ErrorBox, type IProblem, Loading } from '../../widgets/feedback';
 import { useTrans } from '../../widgets/trans';
+import type { ArtifactTable } from '../../types';
 import { asApiError } from '../../resource';
 import { usePanel } from '../context';
 import type { INotebookParts } from '../job/executed';
@@ -24,7 +25,7 @@ interface IPreviewProps {
   readonly parts: INotebookParts;
 }
 
-type Content = { readonly text: string } | { readonly address: string };
+type Content = { readonly text: string } | { readonly address: string } | { readonly table: ArtifactTable };
 
 export function Preview({ run, path, kind, parts }: IPreviewProps): JSX.Element {
   const trans = useTrans();
@@ -34,14 +35,21 @@ export function Preview({ run, path, kind, parts }: IPreviewProps): JSX.Element 
   React.useEffect(() => {
     let [wanted, address] = [true, ''];
     const read = async (): Promise<void> => {
+      if (kind === 'parquet') {
+        const table = await model.api.runs.table(run, path);
+        if (wanted) {
+          setContent({ table });
+        }
+        return;
+      }
       const blob = await model.api.runs.artifact(run, path);
-      if (kind !== 'image') {
+      if (kind !== 'image' && kind !== 'pdf') {
         const text = await blob.text();
         if (wanted) {
           setContent({ text });
         }
       } else if (wanted) {
-        address = URL.createObjectURL(blob);
+        address = URL.createObjectURL(kind === 'pdf' ? new Blob([blob], { type: 'application/pdf' }) : blob);
         setContent({ address });
       }
     };
@@ -62,6 +70,18 @@ export function Preview({ run, path, kind, parts }: IPreviewProps): JSX.Element 
     return <Loading />;
   }
   const label = trans.__('Content of %1', path.slice(0, 200));
+  if ('table' in content) {
+    const { columns, rows, count } = content.table;
+    const head = columns.map(column => [column.name, column.type] as const);
+    return <Rows head={head} rows={rows} label={label} more={count > rows.length ? trans.__('The first %1 of %2 rows.', rows.length, count) : null} />;
+  }
+  if ('address' in content && kind === 'pdf') {
+    return (
+      <object className="jp-mlplat-artifactPage" type="application/pdf" data={content.address} aria-label={label}>
+        <p className="jp-mlplat-hint">{trans.__('This browser shows no PDF; download it.')}</p>
+      </object>
+    );
+  }
   if ('address' in content) {
     return <img className="jp-mlplat-artifactImage" src={content.address} alt={label} />;
   }
@@ -92,29 +112,39 @@ export function Preview({ run, path, kind, parts }: IPreviewProps): JSX.Element 
 function Table({ text, separator, label }: { readonly text: string; readonly separator: string; readonly label: string }): JSX.Element {
   const trans = useTrans();
   const [head = [], ...rows] = React.useMemo(() => parseTable(text, separator, ROWS + 1), [text, separator]);
+  return <Rows head={head.map(name => [name, ''] as const)} rows={rows} label={label} more={rows.length === ROWS ? trans.__('The first %1 rows.', ROWS) : null} />;
+}
+
+/** Names with types, and rows below them; null is no value. */
+function Rows(props: {
+  readonly head: ReadonlyArray<readonly [string, string]>;
+  readonly rows: ReadonlyArray<ReadonlyArray<string | null>>;
+  readonly label: string;
+  readonly more: string | null;
+}): JSX.Element {
   return (
-    <div className="jp-mlplat-hosted" tabIndex={0} role="region" aria-label={label}>
+    <div className="jp-mlplat-hosted" tabIndex={0} role="region" aria-label={props.label}>
       <table className="jp-mlplat-table">
         <thead>
           <tr>
-            {head.slice(0, COLUMNS).map((name, index) => (
-              <th key={index} scope="col">
+            {props.head.slice(0, COLUMNS).map(([name, type], index) => (
+              <th key={index} scope="col" title={type}>
                 {name.slice(0, 200)}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {rows.map((row, index) => (
+          {props.rows.map((row, index) => (
             <tr key={index}>
               {row.slice(0, COLUMNS).map((cell, place) => (
-                <td key={place}>{cell.slice(0, 200)}</td>
+                <td key={place}>{cell === null ? '–' : cell.slice(0, 200)}</td>
               ))}
             </tr>
           ))}
         </tbody>
       </table>
-      {rows.length === ROWS && <p className="jp-mlplat-hint">{trans.__('The first %1 rows.', ROWS)}</p>}
+      {props.more && <p className="jp-mlplat-hint">{props.more}</p>}
     </div>
   );
 }
