@@ -4,8 +4,11 @@ import * as React from 'react';
 import { number } from '../format';
 import type { IInk } from '../theme';
 
-/** Bars that are shown at once. */
+/** Bars that are shown. */
 const MOST = 200;
+
+/** Bars that are shown at once; the others when the browser has painted what else there is. */
+const FIRST = 20;
 
 export interface IBar {
   readonly id: string;
@@ -32,13 +35,24 @@ function longestFirst(bars: ReadonlyArray<IBar>): IBar[] {
   return [...bars].sort((one, other) => (other.value ?? -Infinity) - (one.value ?? -Infinity)).slice(0, MOST);
 }
 
+function useMost(): number {
+  const [most, setMost] = React.useState(FIRST);
+  React.useEffect(() => {
+    React.startTransition(() => {
+      setMost(MOST);
+    });
+  }, []);
+  return most;
+}
+
 export function Bars({ label, bars }: IBarsProps): JSX.Element {
+  const most = useMost();
   const values = bars.flatMap(bar => (bar.value === null ? [] : [bar.value]));
   const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
   const place = (value: number): number => (high === low ? 0 : ((value - low) / (high - low)) * 100);
   return (
     <ul className="jp-mlplat-bars" aria-label={label} tabIndex={0}>
-      {longestFirst(bars).map(bar => (
+      {longestFirst(bars).slice(0, most).map(bar => (
         <li key={bar.id} data-dim={bar.dim || undefined} title={`${bar.name.slice(0, 500)}: ${wordsOf(bar)}`}>
           <bdi>{bar.name.slice(0, 80)}</bdi>
           <span className="jp-mlplat-barRoom" aria-hidden>
