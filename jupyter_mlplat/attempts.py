@@ -27,6 +27,12 @@ LOG = "log.txt"
 TOKEN_VARIABLE = "MLPLAT_ATTEMPT_TOKEN"
 RESULTS_VARIABLE = "MLPLAT_RESULTS"
 METRIC_VARIABLE = "MLPLAT_METRIC"
+GIVEN_TAG = "mlplat.parameters"
+"""JSON: what a job was given, on its run until that ends."""
+
+INJECTED_TAG = "injected-parameters"
+"""Of the cell that papermill adds with the parameters."""
+
 RUN_VARIABLE = "MLPLAT_RUN"
 """The MLflow run of the attempt, also where the notebook has runs of its own."""
 

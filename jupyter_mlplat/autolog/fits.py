@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from .. import autolog
+from ..attempts import GIVEN_TAG
 from ..spool import records
 
 MOST_FITS = 1000
@@ -25,8 +26,6 @@ MOST_FITS = 1000
 LONGEST_NAME = 250
 LONGEST_TEXT = 6000
 """MLflow's bounds on a parameter."""
-GIVEN_TAG = "mlplat.parameters"
-"""The parameters of a job, as its run has them until it ends."""
 
 _NO_KEY = re.compile(r"[^/\w.\- :]", re.ASCII)
 

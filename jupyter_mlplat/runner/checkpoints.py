@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..attempts import write_atomically
+from ..attempts import INJECTED_TAG, write_atomically
 from .free_names import free_names
 
 CHECKPOINT_TAG = "mlplat:checkpoint"
@@ -175,7 +175,7 @@ def code_cells(cells: Sequence[Mapping[str, Any]], *, shifted: bool) -> list[Cod
     codes, index = [], 0
     for position, cell in enumerate(cells):
         tags = frozenset(cell.get("metadata", {}).get("tags", []))
-        injected = shifted and "injected-parameters" in tags
+        injected = shifted and INJECTED_TAG in tags
         if cell.get("cell_type") == "code":
             source = cell.get("source", "")
             text = source if isinstance(source, str) else "".join(source)

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import count
 from typing import Any, Protocol
 
-from ..attempts import AUTOLOG_VARIABLE
+from ..attempts import AUTOLOG_VARIABLE, INJECTED_TAG
 from ..languages import PYTHON, language_of
 from ..models import CellState, Reason
 from .capture import capturing
@@ -20,7 +20,6 @@ from .record import Outcome
 from .resuming import resuming
 from .secrets import handed_over
 
-INJECTED_TAG = "injected-parameters"
 PARAMETERS_TAG = "parameters"
 ALIVE_S = 0.25
 SUBSCRIBED_MS = 20

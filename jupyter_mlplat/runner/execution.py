@@ -16,14 +16,14 @@ from types import ModuleType
 from typing import Any, BinaryIO, cast
 from uuid import uuid4
 
-from ..attempts import OUTPUT, PRUNED, RESULTS, RESULTS_VARIABLE, read_record
+from ..attempts import INJECTED_TAG, OUTPUT, PRUNED, RESULTS, RESULTS_VARIABLE, read_record
 from ..languages import PYTHON, canonical, language_of
 from ..models import CellState, Reason
 from ..protocols import Attempt
 from ..usage import Usage, wanted
 from .cgroup import Cgroup
 from .checkpoints import Checkpoints, read_results
-from .client import INJECTED_TAG, plain
+from .client import plain
 from .environment import keep_environment
 from .memory import MemoryWatch, of_attempt
 from .output import in_words

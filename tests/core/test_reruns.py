@@ -9,13 +9,13 @@ from typing import Any
 import nbformat
 import pytest
 
+from jupyter_mlplat.attempts import GIVEN_TAG
 from jupyter_mlplat.errors import Conflict, Invalid, NotFound
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import JobSpec
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.services.jobs import JobsService, Reruns
 from jupyter_mlplat.services.jobs.rows import SUBMITTED
-from jupyter_mlplat.services.runs import PARAMETERS_TAG
 from jupyter_mlplat.store import tables
 
 
@@ -71,7 +71,7 @@ def test_a_run_without_a_job_is_run_as_its_parameters_say(platform: Platform, re
 
 def test_what_a_job_was_given_comes_back_as_it_was(platform: Platform, reruns: Reruns, tmp_path: Path) -> None:
     given = {"x": 3, "words": "4", "many": []}
-    tags = {"mlplat.job_id": "99999", PARAMETERS_TAG: json.dumps(given)}
+    tags = {"mlplat.job_id": "99999", GIVEN_TAG: json.dumps(given)}
     job = reruns.submit(make(platform, executed(), tmp_path / "a.ipynb", tags=tags, x="3", words="4"), owner="mia")
     assert job.parameters == given
 

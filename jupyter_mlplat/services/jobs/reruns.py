@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ...attempts import GIVEN_TAG
 from ...errors import Conflict, Invalid, NotFound
 from ...home import Home
 from ...models import Job, JobOptions, RunDetail
-from ..runs import PARAMETERS_TAG, RunsService
+from ..runs import RunsService
 from .notebookfile import read_notebook
 from .parameters import coerce_text, validate
 from .parameters import schema as schema_of
@@ -83,7 +84,7 @@ def _place(run: RunDetail, within: Path | None) -> Path:
 def _parameters(run: RunDetail, schema: Mapping[str, Any]) -> dict[str, Any]:
     """What a job was given; of a run that tells only texts, those that the notebook takes."""
     try:
-        given = json.loads(run.tags.get(PARAMETERS_TAG, ""))
+        given = json.loads(run.tags.get(GIVEN_TAG, ""))
     except ValueError:
         given = None
     if isinstance(given, dict):

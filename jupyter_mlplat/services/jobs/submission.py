@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import insert, update
 
+from ...attempts import INJECTED_TAG
 from ...errors import Invalid, Unavailable
 from ...home import Home
 from ...languages import SUPPORTED, language_of
@@ -181,4 +182,4 @@ def content_hash(notebook: Mapping[str, Any]) -> str:
 
 def is_own_code(cell: dict[str, Any]) -> bool:
     """True for a code cell that papermill has not added."""
-    return cell.get("cell_type") == "code" and "injected-parameters" not in tags_of(cell)
+    return cell.get("cell_type") == "code" and INJECTED_TAG not in tags_of(cell)

@@ -2,12 +2,10 @@
 
 from .alias_notices import RequestNotices
 from .edits import revision
-from .jobs import PARAMETERS_TAG
 from .notebook import UNKNOWN_EXPERIMENT, experiment_of
 from .service import RunsService
 
 __all__ = [
-    "PARAMETERS_TAG",
     "UNKNOWN_EXPERIMENT",
     "RequestNotices",
     "RunsService",

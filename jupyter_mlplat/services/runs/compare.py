@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from ...attempts import INJECTED_TAG
 from ...errors import Invalid, MLPlatError, NotFound
 from ...models import ComparedRow, ComparedRun, Difference, RunComparison, RunDetail, RunDifference
 from ...provenance import FOLDER, LOCK, NOTEBOOK
@@ -23,7 +24,6 @@ MOST_CODE = 100_000_000
 MOST_LOCK = 1_000_000
 CELL = "cell.py"
 """Where `%%mlplat run` keeps its cell."""
-INJECTED = "injected-parameters"
 """Papermill's tag of the cell that sets the parameters."""
 SOURCE = {
     "git commit": "mlflow.source.git.commit",
@@ -120,7 +120,7 @@ def _cells(content: bytes, what: str) -> list[str]:
 
     try:
         notebook = json.loads(content)
-        kept = [cell for cell in notebook["cells"] if INJECTED not in tags_of(cell)]
+        kept = [cell for cell in notebook["cells"] if INJECTED_TAG not in tags_of(cell)]
         return code_lines({"cells": kept})
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Invalid(f"{what} is no notebook") from error

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import JsonValue
 
+from ...attempts import GIVEN_TAG
 from ...errors import Invalid
 from ...home import Home
 from ...provenance import FOLDER, NOTEBOOK
+from ...spool.whole_runs import PARENT_TAG
 from ...usage import without_system
 from .convert import ATTEMPT_TAG, JOB_TAG, finite
 from .tracking import Tracking
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from ...store import Store
 
 ENDED = ("FINISHED", "FAILED", "KILLED")
-PARAMETERS_TAG = "mlplat.parameters"
-PARENT_TAG = "mlflow.parentRunId"
 AUTOLOG_TAG = "mlflow.autologging"
 MAX_NAME = 250
 MAX_TEXT = 6000
@@ -64,7 +64,7 @@ class JobRuns:
         }
         given = json.dumps(parameters, default=str)
         if len(given) <= MAX_TAG:
-            made[PARAMETERS_TAG] = given
+            made[GIVEN_TAG] = given
         run_id = self._writer().create(experiment or "Default", name, made)
         self._emit(run_id)
         return run_id
