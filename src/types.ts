@@ -1710,8 +1710,12 @@ export interface Sweep {
   readonly constraints: ReadonlyArray<string>;
   readonly sampler: string | null;
   readonly pruner: string | null;
-  /** Optuna's journal, with the study named sweep */
+  /** where Optuna keeps it: a journal, or a database without its password */
   readonly study: string | null;
+  /** how Optuna itself opens it, in Python */
+  readonly study_code: string | null;
+  /** how its dashboard does, in a shell */
+  readonly study_dashboard: string | null;
   readonly parallel: number | null;
   readonly message: string | null;
   /** point state -> points */

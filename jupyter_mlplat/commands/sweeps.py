@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Invalid
@@ -201,8 +200,8 @@ def show_sweep(one: Sweep) -> list[Block]:
         ("constraints", ", ".join(one.constraints) or None),
         ("at a time", one.parallel),
         ("best", _point(one.best)),
-        ("study", _study(one)),
-        ("dashboard", f"optuna-dashboard {shlex.quote(one.study)}" if one.study else None),
+        ("study", one.study_code),
+        ("dashboard", one.study_dashboard),
         ("owner", one.owner),
         ("tells", notify_words(one.options.notify)),
     ]
@@ -252,13 +251,6 @@ def _strategy(one: Sweep) -> str:
     if one.strategy != "optuna":
         return one.strategy
     return f"optuna, sampler {one.sampler}" + ("" if one.pruner == "none" else f", pruner {one.pruner}")
-
-
-def _study(one: Sweep) -> str | None:
-    """How Optuna itself opens it."""
-    if one.study is None:
-        return None
-    return f'optuna.load_study(study_name="sweep", storage=JournalStorage(JournalFileBackend({one.study!r})))'
 
 
 def _cell(value: object) -> str | int | float:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..errors import MLPlatError
+
 logger = logging.getLogger("jupyter_mlplat.engine")
 
 PATIENCE_S = 1.0
@@ -79,6 +81,8 @@ class Reports:
             connection.sendall(json.dumps({"prune": prune}).encode() + b"\n")
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("a trial was not answered: %s: %s", type(error).__name__, error)
+        except MLPlatError as error:
+            logger.warning("a trial was not answered: %s", error.message)
         except Exception:
             # Without an answer the trial goes on.
             logger.exception("nobody could say whether a trial goes on")

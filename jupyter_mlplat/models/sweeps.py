@@ -120,7 +120,9 @@ class Sweep(Model):
     constraints: list[str] = Field(default_factory=list)
     sampler: str | None = None
     pruner: str | None = None
-    study: str | None = Field(None, description="Optuna's journal, with the study named sweep")
+    study: str | None = Field(None, description="where Optuna keeps it: a journal, or a database without its password")
+    study_code: str | None = Field(None, description="how Optuna itself opens it, in Python")
+    study_dashboard: str | None = Field(None, description="how its dashboard does, in a shell")
     parallel: int | None = None
     message: str | None = None
     counts: dict[str, int] = Field(description="point state -> points")

@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import MLPlatError
 from ..models import DeploymentState, JobState, LeaseState, Part, Status
 from ..processes import alive, host_id
-from ..store import Store, tables
+from ..store import Store, tables, without_password
 from .jobs.notices.ledger import failed_since
 
 if TYPE_CHECKING:
@@ -200,6 +200,6 @@ def _without_password(url: str) -> str:
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
-        return make_url(url).render_as_string(hide_password=True)
+        return without_password(make_url(url))
     except (SQLAlchemyError, ValueError):
         return url

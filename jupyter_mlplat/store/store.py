@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import sqlalchemy.orm  # noqa: F401 - half imported, by MLflow in another thread, it makes statements of ours fail
-from sqlalchemy import Connection, create_engine, delete, event, func, insert, select
+from sqlalchemy import URL, Connection, create_engine, delete, event, func, insert, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, DataError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -131,6 +131,7 @@ class Store:
                     "the PostgreSQL driver is not installed", hint="pip install 'jupyter_mlplat[postgresql]'"
                 ) from error
             event.listen(self._engine, "connect", partial(_prepare_postgresql, waits_ms))
+        self.address = parsed
         _open_stores.add(self)
         self._version_lock = threading.Lock()
         self._version_connection: Connection | None = None
@@ -140,9 +141,7 @@ class Store:
     @cached_property
     def display_url(self) -> str:
         """The URL without its password."""
-        url = make_url(self.url)
-        hidden = {name: "***" for name in url.query if name in _SECRET_OPTIONS}
-        return url.update_query_dict(hidden).render_as_string(hide_password=True)
+        return without_password(make_url(self.url))
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -221,6 +220,12 @@ class Store:
             if self._version_connection is None or self._version_connection.closed:
                 self._version_connection = self._engine.execution_options(isolation_level="AUTOCOMMIT").connect()
             return int(self._version_connection.exec_driver_sql("PRAGMA data_version").scalar() or 0)
+
+
+def without_password(url: URL) -> str:
+    """A database's URL as it may be shown."""
+    hidden = {name: "***" for name in url.query if name in _SECRET_OPTIONS}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import { Best } from './best';
 import { Picture } from './picture';
 import { PointTable } from './points';
 import { SweepProgress } from './row';
-import { failedPoints, metricWords, objectiveWords, progressWords, strategyWords, studyWords } from './words';
+import { failedPoints, metricWords, objectiveWords, progressWords, strategyWords } from './words';
 
 export class SweepView extends PanelWidget {
   constructor(context: IPanelContext, readonly sweepId: string) {
@@ -128,9 +128,9 @@ function factsOf(sweep: Sweep, trans: ReturnType<typeof useTrans>): Array<readon
     [trans.__('Began'), <RelativeTime key="b" time={sweep.created_at} />],
     sweep.ended_at !== null && [trans.__('Took'), duration((Date.parse(sweep.ended_at) - Date.parse(sweep.created_at)) / 1000)],
     [trans.__('Owner'), sweep.owner],
-    sweep.study !== null && [trans.__('Study'), <Copyable key="s" text={sweep.study} shown={sweep.study.split('/').pop()} label={trans.__('path')} />],
-    sweep.study !== null && [trans.__('In Optuna'), <Copyable key="o" text={studyWords(sweep.study).optuna} shown="optuna.load_study(…)" label={trans.__('code')} />],
-    sweep.study !== null && [trans.__('Dashboard'), <Copyable key="d" text={studyWords(sweep.study).dashboard} shown="optuna-dashboard …" label={trans.__('command')} />]
+    sweep.study !== null && [trans.__('Study'), <Copyable key="s" text={sweep.study} shown={sweep.study.replace(/\?.*$/, '').split('/').pop()} label={trans.__('path')} />],
+    sweep.study_code !== null && [trans.__('In Optuna'), <Copyable key="o" text={sweep.study_code} shown="optuna.load_study(…)" label={trans.__('code')} />],
+    sweep.study_dashboard !== null && [trans.__('Dashboard'), <Copyable key="d" text={sweep.study_dashboard} shown="optuna-dashboard …" label={trans.__('command')} />]
   ];
   return rows.filter(row => row !== false);
 }

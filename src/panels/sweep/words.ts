@@ -64,15 +64,6 @@ export function objectiveWords(sweep: Sweep, trans: TranslationBundle): string {
     : words(sweep.metric ?? trans.__('the notebook’s own'), sweep.direction);
 }
 
-/** How Optuna itself opens a study, and its dashboard, which is a package of its own. */
-export function studyWords(path: string): { readonly optuna: string; readonly dashboard: string } {
-  const quoted = path.includes("'") ? JSON.stringify(path) : `'${path}'`;
-  return {
-    optuna: `optuna.load_study(study_name="sweep", storage=JournalStorage(JournalFileBackend(${quoted})))`,
-    dashboard: `optuna-dashboard ${/^[\w@%+=:,./-]+$/.test(path) ? path : quoted}`
-  };
-}
-
 /** The better of two points: one with a value before one without. */
 export function better(sweep: Sweep, one: SweepPoint, other: SweepPoint): SweepPoint {
   if (one.value === null || other.value === null) {

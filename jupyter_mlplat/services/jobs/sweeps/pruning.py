@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from sqlalchemy import RowMapping, select
 
@@ -11,19 +10,21 @@ from ....models import JobState, SweepState
 from ....store import Store, tables
 from ..claim import parse_key
 from .plan import Plan
+from .storage import Studies, answered
 from .study import Study
 
 ACTIVE = (JobState.STARTING.value, JobState.RUNNING.value)
 
 
 class Pruning:
-    """Reads and writes the journals of running studies; only the process that holds the engine's lease uses it.
+    """Reads and writes running studies; only the process that holds the engine's lease uses it.
 
     It opens them by itself: what chooses points, on another thread, may take seconds for one.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._storages = Studies(store)
         self._studies: dict[int, Study] = {}
         self._trials: dict[str, tuple[int, int]] = {}
         """Sweep and number of the trial of an attempt that has asked before; a study knows when a trial is over."""
@@ -31,18 +32,22 @@ class Pruning:
     def hopeless(self, key: str, reports: Sequence[tuple[int, float]]) -> bool:
         """Keep what an attempt reported in the study; True where its pruner finds that it may end.
 
-        False, too, for an attempt that is over, and for one of no sweep.
+        False, too, for an attempt that is over, and for one of no sweep. Raises `Unavailable` where the study is in a
+        database that does not answer.
         """
+        with answered():
+            return self._told(key, reports)
+
+    def _told(self, key: str, reports: Sequence[tuple[int, float]]) -> bool:
         if key not in self._trials:
             row = self._find(key)
             if row is None:
                 return False
-            plan = Plan.of(row)
-            if not plan.prunes:
+            if not Plan.of(row).prunes:
                 return False
             if row["id"] not in self._studies:
                 self._forget()
-                self._studies[row["id"]] = Study(Path(row["folder"]), plan)
+                self._studies[row["id"]] = Study(self._storages, row)
             self._trials[key] = row["id"], row["trial"]
         sweep, trial = self._trials[key]
         return self._studies[sweep].report(trial, reports)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, select
@@ -15,7 +14,7 @@ from ...rows import find_in
 from ..notices import shown_options
 from .plan import Plan
 from .space import Space
-from .study import JOURNAL
+from .storage import place_of
 
 
 def find(connection: Connection, sweep_id: str) -> RowMapping:
@@ -33,6 +32,7 @@ def children_of(connection: Connection, sweep: int) -> list[RowMapping]:
 
 def to_sweep(connection: Connection, row: RowMapping) -> Sweep:
     plan = Plan.of(row)
+    study = place_of(row, connection.engine.url) if row["strategy"] == "optuna" else None
     points = mark_front([to_point(one, plan) for one in children_of(connection, row["id"])], plan)
     return Sweep(
         id=str(row["id"]),
@@ -46,7 +46,9 @@ def to_sweep(connection: Connection, row: RowMapping) -> Sweep:
         constraints=[str(one) for one in plan.constraints],
         sampler=plan.sampler if row["strategy"] == "optuna" else None,
         pruner=plan.pruner if row["strategy"] == "optuna" else None,
-        study=str(Path(row["folder"]) / JOURNAL) if row["strategy"] == "optuna" else None,
+        study=study.shown if study else None,
+        study_code=study.code if study else None,
+        study_dashboard=study.dashboard if study else None,
         **{
             name: row[name]
             for name in (

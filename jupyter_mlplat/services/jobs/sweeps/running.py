@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, select, update
 
-from ....errors import MLPlatError
+from ....errors import MLPlatError, Unavailable
 from ....home import Home
 from ....models import JobState, SweepState
 from ....protocols import Clock
@@ -19,9 +19,9 @@ from ..notices import sweep_ended
 from ..parameters import schema
 from ..rows import SUBMITTED, closed_jobs
 from ..service import JobsService
-from .plan import Plan
 from .points import insert_point
 from .rows import children_of, find, space_of
+from .storage import Studies, answered
 from .study import Study
 
 logger = logging.getLogger("jupyter_mlplat.sweeps")
@@ -38,6 +38,7 @@ class RunningSweeps:
         self._home = home
         self._clock = clock
         self._jobs = jobs
+        self._storages = Studies(store)
         self._studies: dict[int, Study] = {}
 
     def advance(self) -> bool:
@@ -58,13 +59,14 @@ class RunningSweeps:
         told = True
         if row["strategy"] == "optuna":
             try:
-                told = self._ask(row)
-            except MLPlatError:
+                with answered():
+                    told = self._ask(row)
+            except Unavailable:
                 raise
             except Exception as error:
                 if not row["cancel_requested"]:
                     logger.exception("sweep %s cannot go on", row["id"])
-                    self._give_up(row, f"it could not go on: {type(error).__name__}: {error}")
+                    self._give_up(row, f"it could not go on: {_reason(error)}")
         if told:
             self._settle(row["id"])
 
@@ -82,7 +84,7 @@ class RunningSweeps:
         """Tell the study what is known and queue as many new points as may run; True where no trial is open."""
         study = self._studies.get(row["id"])
         if study is None:
-            study = Study(Path(row["folder"]), Plan.of(row))
+            study = Study(self._storages, row)
             self._studies[row["id"]] = study
         with self._store.read() as connection:
             children = children_of(connection, row["id"])
@@ -133,6 +135,12 @@ class RunningSweeps:
             sweep_ended(transaction, row, state.value, self._clock.now())
             transaction.emit("sweeps", str(number))
         self._studies.pop(number, None)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, MLPlatError):
+        return f"{error.message} ({error.hint})" if error.hint else error.message
+    return f"{type(error).__name__}: {error}"
 
 
 def _counts_at_the_end(connection: Connection, number: int) -> Counter[str] | None:

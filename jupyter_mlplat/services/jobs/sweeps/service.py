@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import insert, select, update
@@ -24,6 +23,7 @@ from .plan import Plan
 from .points import insert_point
 from .rows import children_of, find, space_column, to_sweep
 from .space import Space, check_space, default_space, grid_points, random_points
+from .storage import Studies
 from .view import StudyViews
 
 FAILED = (JobState.FAILED, JobState.LOST, JobState.CANCELLED)
@@ -38,7 +38,7 @@ class SweepsService:
         self._clock = clock
         self._jobs = jobs
         self._wake = wake
-        self._views = StudyViews()
+        self._views = StudyViews(Studies(store))
 
     def create(self, spec: SweepSpec, *, owner: str, idempotency_key: str | None = None) -> Sweep:
         """Queue a job for every point; with `optuna` the engine asks for the points as it goes.
@@ -167,7 +167,7 @@ class SweepsService:
             raise NotFound(f"sweep {sweep_id} has no study", hint="sweeps with --optuna have one")
         jobs = {one["trial"]: str(one["id"]) for one in children}
         best = {one.job_id for one in sweep.points if one.front} | ({sweep.best.job_id} if sweep.best else set())
-        return self._views.get(Path(row["folder"]), jobs, [trial for trial, job in jobs.items() if job in best])
+        return self._views.get(row, jobs, [trial for trial, job in jobs.items() if job in best])
 
     def wait(
         self,

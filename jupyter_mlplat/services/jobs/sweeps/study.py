@@ -1,42 +1,36 @@
-"""A sweep whose points Optuna chooses; the study lives in the sweep's folder, so any engine can go on with it."""
+"""A sweep whose points Optuna chooses; the study outlives the engine, so that any other one goes on with it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import RowMapping
 
 from ....models import Span
 from .plan import Plan
 from .space import Space
+from .storage import Studies
 
 if TYPE_CHECKING:
     import optuna
-
-JOURNAL = "study.jsonl"
-NAME = "sweep"
-LOCKED_S = 3
-"""An engine that was killed while it wrote a line holds up the next one no longer."""
 
 
 class Study:
     """Optuna's study of one sweep. Importing Optuna takes a second: only the engine makes one."""
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(self, studies: Studies, sweep: RowMapping) -> None:
         import optuna
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._states = optuna.trial.TrialState
-        self._plan = plan
-        file = str(folder / JOURNAL)
-        storage = JournalStorage(JournalFileBackend(file, JournalFileSymlinkLock(file, grace_period=LOCKED_S)))
+        self._plan = plan = Plan.of(sweep)
+        storage, name = studies.open(sweep)
         pruner = _pruner(plan)
         self._study = optuna.create_study(
             storage=storage,
-            study_name=NAME,
+            study_name=name,
             directions=[one.direction for one in plan.objectives],
             sampler=_sampler(plan),
             pruner=pruner,
@@ -44,7 +38,7 @@ class Study:
         )
         # The same study for what happens to a trial once it has its point: no sampler is asked for anything.
         self._running = optuna.load_study(
-            storage=storage, study_name=NAME, sampler=optuna.samplers.RandomSampler(), pruner=pruner
+            storage=storage, study_name=name, sampler=optuna.samplers.RandomSampler(), pruner=pruner
         )
 
     def ask(self, space: Space, schema: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -6,11 +6,12 @@ import json
 import math
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import RowMapping
+
 from ....models import StudyTrial, SweepStudy
-from .study import JOURNAL, NAME
+from .storage import Studies, answered
 
 if TYPE_CHECKING:
     import optuna
@@ -21,34 +22,37 @@ FEWEST = 5
 
 
 class StudyViews:
-    """Reads journals, which engines go on writing; what was read once is not read again."""
+    """Reads studies, which engines go on writing; what was read once is not read again."""
 
-    def __init__(self) -> None:
+    def __init__(self, studies: Studies) -> None:
         self._lock = threading.Lock()
-        self._studies: dict[Path, optuna.Study] = {}
+        self._storages = studies
+        self._studies: dict[int, optuna.Study] = {}
 
-    def get(self, folder: Path, jobs: Mapping[int, str], front: list[int]) -> SweepStudy:
-        """`jobs` are the newest ones of the trials by number. Importing Optuna takes a second, the first time."""
-        with self._lock:
-            study = self._open(folder / JOURNAL)
+    def get(self, sweep: RowMapping, jobs: Mapping[int, str], front: list[int]) -> SweepStudy:
+        """`jobs` are the newest ones of the trials by number. Importing Optuna takes a second, the first time.
+
+        Raises `Unavailable` where the study is in a database that does not answer.
+        """
+        with self._lock, answered():
+            study = self._open(sweep)
             trials = study.get_trials(deepcopy=False) if study is not None else []
             importance = _importance(study, trials) if study is not None else None
         return SweepStudy(trials=[_trial(one, jobs) for one in trials], importance=importance, front=front)
 
-    def _open(self, file: Path) -> optuna.Study | None:
-        study = self._studies.pop(file, None)
+    def _open(self, sweep: RowMapping) -> optuna.Study | None:
+        study = self._studies.pop(sweep["id"], None)
         if study is None:
-            if not file.is_file() or file.stat().st_size == 0:
+            if not self._storages.begun(sweep):
                 return None
             import optuna
-            from optuna.storages import JournalStorage
-            from optuna.storages.journal import JournalFileBackend
 
+            storage, name = self._storages.open(sweep)
             try:
-                study = optuna.load_study(study_name=NAME, storage=JournalStorage(JournalFileBackend(str(file))))
+                study = optuna.load_study(study_name=name, storage=storage)
             except KeyError:
                 return None  # an engine is about to write it
-        self._studies[file] = study
+        self._studies[sweep["id"]] = study
         while len(self._studies) > KEPT:
             self._studies.pop(next(iter(self._studies)))
         return study
