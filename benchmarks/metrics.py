@@ -35,7 +35,7 @@ import json, os, sys, time
 way, points = sys.argv[1], int(sys.argv[2])
 import mlflow
 if way == "through the API":
-    import jupyter_mlplat.mlflow_tables as tables
+    import jupyter_mlplat.mlflow_base.tables as tables
     tables.REVISIONS = frozenset()
 import jupyter_mlplat as mlplat
 log = mlplat.log_metric if way == "mlplat.log_metric" else mlflow.log_metric

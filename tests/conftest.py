@@ -24,8 +24,8 @@ from typing import Any
 import psutil
 import pytest
 
-from jupyter_mlplat import session
 from jupyter_mlplat.home import Home
+from jupyter_mlplat.mlflow_plugin import session
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.processes import kill_tree, start_time
 from jupyter_mlplat.store import Store

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import session
+from ..mlflow_plugin import session
 from .current import platform
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from ..mlflow_client import open_client
-from ..mlflow_tables import MLflowTables, sqlite_path, stages, write_metrics, write_params, write_tags
+from ..mlflow_base.client import open_client
+from ..mlflow_base.tables import MLflowTables, sqlite_path, stages, write_metrics, write_params, write_tags
 from . import records, whole_runs
 from .records import METRIC, PARAM, RUN, TAG, Record
 

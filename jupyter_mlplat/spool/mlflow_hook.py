@@ -19,8 +19,8 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from ..mlflow_import import once
-from ..mlflow_tables import making, sqlite_path
+from ..mlflow_base.importing import once
+from ..mlflow_base.tables import making, sqlite_path
 from ..spool_folder import spool_folder
 from . import records
 from .delivery import Outage, delivering

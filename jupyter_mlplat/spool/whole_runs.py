@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from ..mlflow_tables import write_metrics, write_params, write_tags
+from ..mlflow_base.tables import write_metrics, write_params, write_tags
 from .records import METRIC, PARAM, Record
 
 ID_TAG = "mlplat.fit"

@@ -15,7 +15,7 @@ import pytest
 from jupyter_mlplat.commands import GRAMMAR
 from jupyter_mlplat.commands.grammar import make_parser
 from jupyter_mlplat.errors import Invalid
-from jupyter_mlplat.notebook_state import OWN
+from jupyter_mlplat.magics.state import OWN
 from jupyter_mlplat.server.base import PREFIX
 from jupyter_mlplat.server.routes import ROUTES
 from jupyter_mlplat.serving import app as serving

@@ -51,9 +51,7 @@ GROUND = {
     "crashpoint",
     "languages",
     "loading",
-    "mlflow_client",
-    "mlflow_import",
-    "mlflow_tables",
+    "mlflow_base",
     "provenance",
     "sizes",
     "spool_folder",
@@ -72,12 +70,9 @@ MAY_IMPORT = {
     "serving": GROUND,
     "platform": GROUND | {"store", "services", "backends", "engine_lease"},
     # MLflow loads it inside of other people's processes.
-    "run_context": {"autolog", "mlflow_import", "requirements", "session", "spool"},
+    "mlflow_plugin": {"autolog", "backends", "errors", "mlflow_base", "provenance", "spool", "spool_folder", "usage"},
     # So does a job's kernel, before its first cell.
     "autolog": {"attempts", "spool", "spool_folder"},
-    "requirements": set(),
-    "session": {"provenance", "session_usage"},
-    "session_usage": {"backends", "errors", "spool", "spool_folder", "usage"},
     # A notebook that runs as a job leaves its results for the runner.
     "results": GROUND,
     # The engine, and the doors: each parses, calls a service, renders.
@@ -89,14 +84,11 @@ MAY_IMPORT = {
     # The shell and the magics share one grammar; the demo is a user of the services like any other.
     "commands": PLATFORM | {"engine", "demo", "kernel", "dask_cluster"},
     "demo": PLATFORM | {"commands"},
-    "api": PLATFORM | {"commands", "dask_cluster", "session", "spool"},
+    "api": PLATFORM | {"commands", "dask_cluster", "mlflow_plugin", "spool"},
     # What a notebook computes with; it is of the process, for every door in it.
     "dask_cluster": GROUND | {"platform"},
-    "cell_run": PLATFORM,
-    "notebook_progress": PLATFORM | {"commands"},
-    "notebook_state": PLATFORM | {"commands", "kernel"},
     "cli": PLATFORM | {"commands"},
-    "magics": PLATFORM | {"commands", "api", "cell_run", "notebook_progress", "notebook_state"},
+    "magics": PLATFORM | {"commands", "api", "kernel"},
     # The package itself only hands on.
     "__init__": PLATFORM | {"api", "magics", "results", "server"},
 }

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.mlflow_tables import LARGEST, MLflowTables, write_metrics
+from jupyter_mlplat.mlflow_base.tables import LARGEST, MLflowTables, write_metrics
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.spool import Outage, deliver_left, left, records, take_over
 from jupyter_mlplat.spool.delivery import deliver
@@ -188,7 +188,7 @@ def test_mlflow_itself_delivers_where_the_tables_are_not_known(
     home: Home, platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with a server or PostgreSQL: what it refuses is found in its batch, the rest of the batch is taken."""
-    monkeypatch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", frozenset())
+    monkeypatch.setattr("jupyter_mlplat.mlflow_base.tables.REVISIONS", frozenset())
     batch: list[records.Record] = [["m", run, "m", float(n), n, n] for n in range(2500)]
     batch += [
         ["p", run, "p", "1"],
@@ -207,7 +207,7 @@ def test_mlflow_itself_delivers_where_the_tables_are_not_known(
 def test_a_locked_database_is_an_outage_and_nothing_is_lost(
     home: Home, platform: Platform, run: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jupyter_mlplat.mlflow_tables.BUSY_S", 0.2)
+    monkeypatch.setattr("jupyter_mlplat.mlflow_base.tables.BUSY_S", 0.2)
     spool = Spool(home.spool, platform.mlflow_uri)
     tables = MLflowTables(home.mlflow_database)
     with tables.transaction():

@@ -17,7 +17,7 @@ from sqlalchemy import make_url
 
 from jupyter_mlplat.errors import Denied
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.mlflow_tables import LARGEST
+from jupyter_mlplat.mlflow_base.tables import LARGEST
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.spool import Outage, deliver_left, left

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlplat.mlflow_plugin.requirements import _classes, key_of
 from jupyter_mlplat.platform import Platform
-from jupyter_mlplat.requirements import _classes, key_of
 
 PROGRAM = """
 import json, sys, time

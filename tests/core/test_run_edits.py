@@ -32,7 +32,7 @@ def runs(
     store = Store(f"sqlite:///{home.database}")
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "client":
-            patch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", frozenset())
+            patch.setattr("jupyter_mlplat.mlflow_base.tables.REVISIONS", frozenset())
         yield RunsService(f"sqlite:///{home.mlflow_database}", home, store)
     store.close()
 

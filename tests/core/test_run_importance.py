@@ -151,7 +151,7 @@ def service(
     copy_mlflow(mlflow_database, home)
     store = Store(f"sqlite:///{home.database}")
     if request.param == "client":
-        monkeypatch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", frozenset())
+        monkeypatch.setattr("jupyter_mlplat.mlflow_base.tables.REVISIONS", frozenset())
     yield RunsService(f"sqlite:///{home.mlflow_database}", home, store)
     store.close()
 

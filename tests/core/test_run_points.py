@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlplat.errors import NotFound
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.mlflow_tables import LARGEST, MLflowTables, write_metrics
+from jupyter_mlplat.mlflow_base.tables import LARGEST, MLflowTables, write_metrics
 from jupyter_mlplat.models import RunCurve
 from jupyter_mlplat.services.runs import RunsService, catching_up, following
 from jupyter_mlplat.services.runs import points as copies
@@ -376,7 +376,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.mlflow_tables import MLflowTables
+from jupyter_mlplat.mlflow_base.tables import MLflowTables
 from jupyter_mlplat.services.runs import catching_up
 from jupyter_mlplat.services.runs.points import Points
 

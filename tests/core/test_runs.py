@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_mlplat.errors import Invalid, MLPlatError, NotFound, Unavailable
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.mlflow_tables import REVISIONS, MLflowTables
+from jupyter_mlplat.mlflow_base.tables import REVISIONS, MLflowTables
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store
@@ -307,7 +307,7 @@ def test_the_tables_say_what_mlflow_says(runs: RunsService, seeded: dict[str, An
 
     by_tables = read()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", frozenset())
+        patch.setattr("jupyter_mlplat.mlflow_base.tables.REVISIONS", frozenset())
         by_client = read()
     for ours, mlflows in zip(by_tables, by_client, strict=True):
         assert ours == mlflows
@@ -327,7 +327,7 @@ def job_runs(
     store = Store(f"sqlite:///{home.database}")
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "client":
-            patch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", frozenset())
+            patch.setattr("jupyter_mlplat.mlflow_base.tables.REVISIONS", frozenset())
         yield RunsService(f"sqlite:///{home.mlflow_database}", home, store)
     store.close()
 
@@ -438,7 +438,7 @@ def test_both_ways_leave_the_same_rows(home: Home, mlflow_database: Path, monkey
     service = RunsService(f"sqlite:///{home.mlflow_database}", home, store)
     left: list[Any] = []
     for revisions in (REVISIONS, frozenset()):
-        monkeypatch.setattr("jupyter_mlplat.mlflow_tables.REVISIONS", revisions)
+        monkeypatch.setattr("jupyter_mlplat.mlflow_base.tables.REVISIONS", revisions)
         notebook = "/data/\u202e'x.ipynb"
         run = start(service, experiment=f"new {len(left)}", name="\N{SNOWMAN} 'night'", notebook=notebook)
         service.finish_job_run(

@@ -43,7 +43,7 @@ def test_the_experiment_is_read_from_the_code(sources: list[str], expected: str 
 
 def test_a_run_is_tagged_where_the_platform_is_known_only() -> None:
     program = (
-        "import mlflow.tracking.fluent; from jupyter_mlplat.run_context import RunContext\n"
+        "import mlflow.tracking.fluent; from jupyter_mlplat.mlflow_plugin.context import RunContext\n"
         "known = RunContext().in_context(); print(known and RunContext().tags())"
     )
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlplat import session
 from jupyter_mlplat.errors import NotFound
+from jupyter_mlplat.mlflow_plugin import session
 from jupyter_mlplat.models import DeploymentState, FeatureViewSpec, Lineage, LineageNode, VersionDeployment
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.services.runs.versions.files import MOST_BYTES, named, read_files

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from ...errors import Conflict, Invalid
-from ...mlflow_tables import MLflowTables
+from ...mlflow_base.tables import MLflowTables
 from ...models import AliasChange
 from .reading import usable
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ...errors import BackendFailed, Conflict, MLPlatError, NotFound, TooLarge, Unavailable
+from ...mlflow_base.artifacts import folder_of
 from ...models import Artifact, ArtifactPage
 from ...provenance import NOTEBOOK
 from .ids import no_run, run_id
-from .reading import folder_of, usable
+from .reading import usable
 from .search import mlflow_exception
 from .tracking import Tracking, translated
 

@@ -11,7 +11,7 @@ from itertools import repeat
 from operator import itemgetter
 
 from ...errors import Invalid
-from ...mlflow_tables import LARGEST, MLflowTables, stages
+from ...mlflow_base.tables import LARGEST, MLflowTables, stages
 from ...models import RunCurve, RunCurves
 from . import convert
 from .ids import no_run, run_id, run_ids

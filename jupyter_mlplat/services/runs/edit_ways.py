@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ...errors import Conflict, MLPlatError
-from ...mlflow_tables import MLflowTables, write_tags
+from ...mlflow_base.tables import MLflowTables, write_tags
 from .ids import no_run, run_id
 from .reading import usable
 from .tracking import translated

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import Conflict, Invalid, MLPlatError, Stale
+from ...mlflow_base.artifacts import folder_of
 from ...models import Run, RunChange, RunDeleted, RunDetail, RunDone, RunsChange, RunsDeletion, RunsDone
 from .artifacts import deletable_folder, delete_folder
 from .deletable import refuse_living, refuse_with_models
 from .edit_ways import ByClient, ByTables, Now, Outcome, Steps, Way, outcomes
 from .index import RunIndex
-from .reading import folder_of
 from .tracking import Tracking
 
 if TYPE_CHECKING:

@@ -8,13 +8,12 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from pydantic import JsonValue
 
 from ...errors import NotFound, Unavailable
-from ...mlflow_tables import MLflowTables, rows_of
+from ...mlflow_base.artifacts import folder_of
+from ...mlflow_base.tables import MLflowTables, rows_of
 from ...models import Experiment, Page, Run, RunDetail, RunPage
 from . import convert
 from .cursors import read_cursor, write_cursor
@@ -80,14 +79,6 @@ class TableReader:
             rows = connection.execute(query, [*(place or ()), limit + 1]).fetchall()
         more = write_cursor(rows[limit - 1][2], rows[limit - 1][0]) if len(rows) > limit else None
         return Page[Experiment](items=[Experiment(id=str(id), name=name) for id, name, _ in rows[:limit]], next=more)
-
-
-def folder_of(location: str) -> Path | None:
-    """The folder that an artifact URI names, None for one that is not of this machine's file system."""
-    parts = urlsplit(location)
-    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
-        return None
-    return Path(unquote(parts.path) if parts.scheme else location)
 
 
 def _detail(connection: sqlite3.Connection, run: Run) -> RunDetail:

@@ -13,7 +13,7 @@ from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from ...mlflow_tables import LARGEST
+from ...mlflow_base.tables import LARGEST
 from ...models import RunCurve
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from ...mlflow_tables import MLflowTables, rows_of
+from ...mlflow_base.tables import MLflowTables, rows_of
 from ...models import ModelVersion, Page, RegisteredModel
 from .alias_tags import HISTORY, PROTECTED, history_of, protected_of, tags_in
 from .convert import time_of

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ...errors import BackendFailed, Denied, Invalid, MLPlatError, NotFound, Unavailable
 from ...home import Home
 from ...loading import quick_imports
-from ...mlflow_client import open_client
-from ...mlflow_tables import MLflowTables, making, sqlite_path
+from ...mlflow_base.client import open_client
+from ...mlflow_base.tables import MLflowTables, making, sqlite_path
 from ...spool import Outage, deliver_left, left
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ...errors import Invalid, NotFound, Unavailable
 from ...home import Home
-from ...mlflow_tables import MLflowTables, run_data, write_metrics, write_params
-from .reading import folder_of
+from ...mlflow_base.artifacts import folder_of
+from ...mlflow_base.tables import MLflowTables, run_data, write_metrics, write_params
 from .tracking import Tracking, translated
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import BackendFailed, Invalid, MLPlatError, NotFound
+from ....mlflow_base.artifacts import folder_of
 from ....models import ModelField
-from ..reading import folder_of
 from ..search import mlflow_exception
 from ..tracking import Tracking, translated
 

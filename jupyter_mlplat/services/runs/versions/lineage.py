@@ -10,10 +10,10 @@ import posixpath
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ....mlflow_base.artifacts import folder_of
 from ....models import Lineage, LineageEdge, LineageNode, ModelVersion, RunDetail
 from ....provenance import FEATURES
 from ..convert import JOB_TAG
-from ..reading import folder_of
 from .serving import deployments_of
 
 if TYPE_CHECKING:

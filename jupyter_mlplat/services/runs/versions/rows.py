@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ....errors import NotFound
-from ....mlflow_tables import MLflowTables
+from ....mlflow_base.tables import MLflowTables
 from ....models import ModelVersion
 from .. import convert
 from ..reading import usable

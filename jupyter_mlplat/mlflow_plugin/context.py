@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 
+from ..autolog import managed
+from ..mlflow_base.importing import once
+from ..spool import mlflow_hook
 from . import requirements, session
-from .autolog import managed
-from .mlflow_import import once
-from .spool import mlflow_hook
 
 
 class RunContext:

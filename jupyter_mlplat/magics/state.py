@@ -9,19 +9,19 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .attempts import RESULTS_VARIABLE
-from .commands.blocks import size
-from .commands.grammar import Command, argument
-from .errors import Conflict, Invalid
-from .kernel.kept import KeptKernels, shown
-from .kernel.state.pickles import python_version, set_state
-from .kernel.state.piecewise import load, same
+from ..attempts import RESULTS_VARIABLE
+from ..commands.blocks import size
+from ..commands.grammar import Command, argument
+from ..errors import Conflict, Invalid
+from ..kernel.kept import KeptKernels, shown
+from ..kernel.state.pickles import python_version, set_state
+from ..kernel.state.piecewise import load, same
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .models import SavedKernel
-    from .platform import Platform
+    from ..models import SavedKernel
+    from ..platform import Platform
 
 CHECKPOINT = Command(
     "", "checkpoint", "a retry of the job goes on behind this cell", lambda call: None, lambda value: [],

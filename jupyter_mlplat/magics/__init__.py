@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_expand
 
-from .api import platform
-from .commands import GRAMMAR, SHOWN
-from .commands.blocks import Block, to_html, to_text
-from .commands.grammar import Call, Command, argument
-from .commands.values import plain
-from .errors import Invalid, MLPlatError
-from .notebook_progress import NotebookReporter
-from .notebook_state import OWN
+from ..api import platform
+from ..commands import GRAMMAR, SHOWN
+from ..commands.blocks import Block, to_html, to_text
+from ..commands.grammar import Call, Command, argument
+from ..commands.values import plain
+from ..errors import Invalid, MLPlatError
+from .progress import NotebookReporter
+from .state import OWN
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

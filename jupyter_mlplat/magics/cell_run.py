@@ -6,12 +6,12 @@ import ast
 import inspect
 from typing import TYPE_CHECKING
 
-from .errors import Invalid
+from ..errors import Invalid
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .platform import Platform
+    from ..platform import Platform
 
 CELL = "cell.py"
 

@@ -13,12 +13,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from .spool_folder import spool_folder
-from .usage import SYSTEM, Usage, of_gpus, tree, wanted
+from ..spool_folder import spool_folder
+from ..usage import SYSTEM, Usage, of_gpus, tree, wanted
 
 LOOK_S = 1.0
 
-logger = logging.getLogger("jupyter_mlplat.session")
+logger = logging.getLogger("jupyter_mlplat.mlflow_plugin.session")
 
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
@@ -73,7 +73,7 @@ def _sample(id: str, usage: Usage, step: int) -> tuple[Usage, int]:
 
 
 def _keep(uri: str, id: str, metrics: Mapping[str, float], moment: int, step: int) -> None:
-    from .spool.mlflow_hook import SCHEMES, buffer_of
+    from ..spool.mlflow_hook import SCHEMES, buffer_of
 
     folder = spool_folder()
     if folder is None or uri.partition(":")[0].partition("+")[0] not in SCHEMES:
@@ -102,8 +102,8 @@ def _gpus() -> dict[str, float]:
     """Of the devices that the kernel has a lease on."""
     if not os.environ.get("MLPLAT_LEASE"):
         return {}
-    from .backends.nvml import NVMLSource
-    from .errors import MLPlatError
+    from ..backends.nvml import NVMLSource
+    from ..errors import MLPlatError
 
     try:
         found = {one.uuid: one for one in NVMLSource().devices()}

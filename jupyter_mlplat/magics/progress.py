@@ -8,14 +8,14 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .commands.jobs_shown import progress_line
-from .errors import MLPlatError
+from ..commands.jobs_shown import progress_line
+from ..errors import MLPlatError
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from .models import Job
-    from .platform import Platform
+    from ..models import Job
+    from ..platform import Platform
 
 BAR_STYLE = {"succeeded": "success", "failed": "danger", "lost": "danger", "cancelled": "warning"}
 

@@ -16,10 +16,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from . import session_usage
-from .provenance import (
+from ..mlflow_base.artifacts import folder_of
+from ..provenance import (
     DIFF,
     DIFF_WITHIN_S,
     FEATURES,
@@ -32,11 +31,12 @@ from .provenance import (
     lock_of,
     packages,
 )
+from . import usage
 
 DIFF_HOLDS_S = 10.0
 """A loop that starts run after run asks git no more often."""
 
-logger = logging.getLogger("jupyter_mlplat.session")
+logger = logging.getLogger("jupyter_mlplat.mlflow_plugin.session")
 
 _diff: _Diff | None = None
 _views: dict[str, None] = {}
@@ -47,7 +47,7 @@ def tags() -> dict[str, str]:
     """MLflow's tags of a run that starts now: its notebook, its commit, its job, its GPUs."""
     global _diff
     _watch_ends()
-    session_usage.watch()
+    usage.watch()
     here = Path.cwd()
     if _diff is None or _diff.age > DIFF_HOLDS_S:
         _diff = _Diff(here)
@@ -125,7 +125,7 @@ def _keeping(own: Callable[..., None], mlflow: Any) -> Callable[..., None]:
     def end_run(*arguments: Any, **options: Any) -> None:
         run = mlflow.active_run()
         if run is not None:
-            session_usage.ended(run.info.run_id)
+            usage.ended(run.info.run_id)
             try:
                 keep(run)
             except Exception as error:  # noqa: BLE001 - a run ends as its notebook wants, whatever becomes of these
@@ -146,7 +146,7 @@ def keep(run: Any) -> None:
     if cells is not None:
         name = Path(_notebook()).stem or "session"
         files[f"{NOTEBOOK}/{name}.ipynb"] = cells
-    place = _folder_of(run.info.artifact_uri)
+    place = folder_of(run.info.artifact_uri)
     if place is not None:
         _write(place, files)
         return
@@ -163,11 +163,6 @@ def _write(place: Path, files: Mapping[str, str]) -> None:
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8", errors="replace")
-
-
-def _folder_of(uri: str) -> Path | None:
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme == "file" and parts.netloc in ("", "localhost") else None
 
 
 def _cells() -> str | None:
