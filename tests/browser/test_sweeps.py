@@ -251,8 +251,9 @@ def test_secret_is_a_reference_and_memory_a_size(view: View) -> None:
     run.click()
     expect(dialog.get_by_role("alert")).to_contain_text("16G")
     dialog.get_by_label("Memory limit").fill("2G")
+    dialog.get_by_role("checkbox", name="Log models' training by itself").uncheck()
     dialog.get_by_role("button", name="Copy as command").click()
-    command = "jupyter mlplat jobs run with_secret.ipynb --secret api_key=env:STORE_KEY --memory 2G"
+    command = "jupyter mlplat jobs run with_secret.ipynb --secret api_key=env:STORE_KEY --memory 2G --no-autolog"
     expect(dialog.get_by_label("Command", exact=True)).to_have_text(command)
     assert violations_in_both(view, ".jp-mlplat-dialog .jp-Dialog-body") == []
     secret.scroll_into_view_if_needed()
@@ -263,4 +264,5 @@ def test_secret_is_a_reference_and_memory_a_size(view: View) -> None:
         run.click()
     job = answer.value.json()
     assert (job["memory"], job["secrets"]) == (2 * 2**30, {"api_key": "env:STORE_KEY"})
+    assert job["autolog"] is False
     lab.request(f"jobs/{job['id']}/cancel", method="POST")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -161,8 +162,9 @@ def test_a_runner_that_says_nothing_is_given_up_with_its_tree(monkeypatch: pytes
         watch = task._Silence(silent)
         silent.wait(timeout=30)
         watch.end()
-    assert start_time(child) is None
-    assert watch.why == "its runner said nothing for 1 s"
+    until(lambda: start_time(child) is None)  # the tree is killed from its root on, by another thread
+    assert watch.why is not None
+    assert re.fullmatch(r"its runner said nothing for \d+ s", watch.why)
 
 
 @pytest.mark.parametrize("victim", ["worker", pytest.param("cluster", marks=pytest.mark.long)])
