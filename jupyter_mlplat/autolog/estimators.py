@@ -164,7 +164,10 @@ def _score(note: Fit, model: Any, data: Any, target: Any, weight: Any, took: flo
     foreign = any(hasattr(kind, "fit") and kind.__module__.partition(".")[0] not in LIBRARIES for kind in known)
     if target is None or foreign or not hasattr(model, "score") or not hasattr(model, "predict"):
         return None
-    if any(key.rpartition("__")[2] in OWN_DATA and params[key] is False for key in params) or params.get("verbose"):
+    verbose = params.get("verbose") or 0
+    if not isinstance(verbose, (int, float)) or verbose > 0:  # LightGBM is quiet at -1
+        return None
+    if any(key.rpartition("__")[2] in OWN_DATA and params[key] is False for key in params):
         return None
     rows = data.shape[0] if hasattr(data, "shape") else len(data)
     if getattr(data, "size", rows) > MOST_CELLS:

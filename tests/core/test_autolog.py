@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -125,6 +126,62 @@ def test_a_fit_inside_of_another_is_part_of_that(train: Train, job_run: str) -> 
     assert search.parameters["best_C"] in ("0.1", "1", "10")
     assert search.metrics.keys() == {"best_cv_score", "mean_test_score", "training_score"}
     assert found[0].parameters["logisticregression__C"] == "1.0"
+
+
+def test_boosted_trees_have_the_curves_of_what_they_were_evaluated_on(
+    platform: Platform, train: Train, job_run: str
+) -> None:
+    runs = train("""
+    import lightgbm, xgboost
+    data = xgboost.DMatrix(X[:200], y[:200]), xgboost.DMatrix(X[200:], y[200:])
+    found = {}
+    xgboost.train({"max_depth": 2, "objective": "binary:logistic", "eval_metric": ["logloss", "auc"]}, data[0], 7,
+                  evals=[(data[1], "valid")], evals_result=found)
+    own = found["valid"]["logloss"]
+    xgboost.XGBClassifier(n_estimators=6, max_depth=2).fit(X[:200], y[:200], eval_set=[(X[200:], y[200:])],
+                                                         verbose=False)
+    first = lightgbm.Dataset(X[:200], y[:200])
+    lightgbm.train({"objective": "binary", "verbose": -1, "num_leaves": 4}, first, 9,
+                   valid_sets=[first.create_valid(X[200:], y[200:])],
+                   callbacks=[lightgbm.early_stopping(3, verbose=False)])
+    lightgbm.LGBMRegressor(n_estimators=5, verbose=-1).fit(X, y)
+    xgboost.cv({"max_depth": 2}, data[0], 3)
+    assert "mlflow" not in sys.modules
+    open("own", "w").write(repr(own))
+    """)
+    found = below(runs, job_run)
+    assert [one.name for one in found[:4]] == ["xgboost.train", "XGBClassifier", "lightgbm.train", "LGBMRegressor"]
+    assert all(one.status == "FINISHED" for one in found)
+    trained, classifier, light, regressor = found[:4]
+    assert (trained.parameters["max_depth"], trained.parameters["num_boost_round"]) == ("2", "7")
+    assert trained.metrics.keys() == {"valid-logloss", "valid-auc"}
+    own = ast.literal_eval((platform.home.root / "own").read_text())
+    points = platform.runs.client().get_metric_history(trained.id, "valid-logloss")
+    assert [(point.step, point.value) for point in points] == list(enumerate(own))
+    assert classifier.parameters["n_estimators"] == "6"
+    assert classifier.metrics.keys() == {"validation_0-logloss", "training_score"}
+    assert light.parameters["num_leaves"] == "4"
+    assert 1 <= light.metrics["best_iteration"] <= 9
+    assert "valid_0-binary_logloss" in light.metrics
+    assert regressor.parameters["n_estimators"] == "5"
+    assert regressor.metrics.keys() == {"training_score"}
+
+
+def test_what_is_written_for_tensorboard_is_a_curve_of_the_jobs_run(
+    platform: Platform, train: Train, job_run: str
+) -> None:
+    train("""
+    import torch
+    from torch.utils.tensorboard import SummaryWriter
+    with SummaryWriter("board") as writer:
+        for step in range(5):
+            writer.add_scalar("loss/train", torch.tensor(1.0 / (step + 1)), step)
+        writer.add_scalar("odd: name?", 3.0)
+    """)
+    points = platform.runs.client().get_metric_history(job_run, "loss/train")
+    assert [(point.step, round(point.value, 6)) for point in points] == [(n, round(1 / (n + 1), 6)) for n in range(5)]
+    assert platform.runs.get(job_run).metrics["odd: name_"] == 3.0
+    assert list((platform.home.root / "board").iterdir()), "TensorBoard has them, too"
 
 
 def test_a_run_that_the_notebook_opened_gets_what_is_fitted_in_it(
