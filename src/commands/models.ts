@@ -4,7 +4,6 @@ import { InputDialog, Notification } from '@jupyterlab/apputils';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { AliasOutcome } from '../api';
 import { deleteAlias, setAlias } from '../panels/model/alias-form';
-import { Drafts } from '../panels/model/drafts';
 import { type IModelState, PAGES, stateOf } from '../panels/model/state';
 import { ModelView } from '../panels/model/view';
 import { CommandIDs } from '../tokens';
@@ -17,7 +16,6 @@ export function modelCommands({ context, show, saved, parts }: ICommandContext):
   const { models } = model.api;
   const name = STRING(trans.__('name of the registered model'));
   const alias = STRING(trans.__('the alias'));
-  const drafts = new Map<string, Drafts>();
 
   const named = async (args: ReadonlyPartialJSONObject, title: string): Promise<string | undefined> => {
     const given = text(args.name);
@@ -33,9 +31,7 @@ export function modelCommands({ context, show, saved, parts }: ICommandContext):
   };
   const open = async (state: Pick<IModelState, 'name'> & Partial<IModelState>): Promise<void> => {
     const view = (await show(ModelView.idOf(state.name), () => {
-      const kept = drafts.get(state.name) ?? new Drafts();
-      drafts.set(state.name, kept);
-      const made = new ModelView(context, state, parts, kept);
+      const made = new ModelView(context, state, parts);
       made.stateChanged.connect(() => {
         saved(made.id);
       });

@@ -350,6 +350,15 @@ def test_a_card_is_written_and_a_conflict_loses_nothing(view: View, registry: Re
     expect(model.get_by_role("region", name="Card of version 1")).to_be_visible()
     model.locator("tr[data-version='2']").click()
     expect(text).to_have_value(mine)
+    # So it is when the page is loaded again, and when the view was closed.
+    page.wait_for_timeout(1_500)  # the state database saves with a delay of its own
+    page.goto(page.url.split("?")[0])
+    view.wait_until_loaded()
+    open_model(view, "card-wine", page="card", version="2")
+    expect(text).to_have_value(mine)
+    view.execute("application:close-all")
+    open_model(view, "card-wine", page="card", version="2")
+    expect(text).to_have_value(mine)
     model.get_by_role("button", name="Save mine over it").click()
     expect(card.get_by_role("heading", name="Mine")).to_be_visible()
     assert lab.request("models/card-wine/versions/2/card")["markdown"] == mine

@@ -21,10 +21,10 @@ export class ModelView extends PanelWidget {
   constructor(
     context: IPanelContext,
     state: Pick<IModelState, 'name'> & Partial<IModelState>,
-    private readonly _parts: INotebookParts,
-    private readonly _drafts: Drafts = new Drafts()
+    private readonly _parts: INotebookParts
   ) {
     super(context);
+    this._drafts = new Drafts(`${context.model.api.settings.baseUrl}:${state.name}`);
     this._state = { version: null, page: 'overview', against: null, ...state };
     this.id = ModelView.idOf(state.name);
     this.addClass('jp-mlplat-view');
@@ -82,6 +82,7 @@ export class ModelView extends PanelWidget {
   }
 
   private readonly _model: Resource<RegisteredModel>;
+  private readonly _drafts: Drafts;
   private _state: IModelState;
 }
 
