@@ -23,6 +23,7 @@ REVISIONS = frozenset({"dc11669786a5"})
 """Alembic revisions of the tables, as tested: that of MLflow 3.17."""
 
 BUSY_S = 15.0
+FAR_KIB = 64 << 10
 LARGEST = 1.7976931348623157e308
 """What MLflow keeps in the place of an infinite metric."""
 MOST_VARIABLES = 500
@@ -99,13 +100,19 @@ class MLflowTables:
         return len(found) == 1 and found[0][0] in REVISIONS
 
     @contextmanager
-    def connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection for one question or one transaction."""
+    def connection(self, *, far: bool = False) -> Iterator[sqlite3.Connection]:
+        """A connection for one question or one transaction; with `far` for one that goes through much of a table.
+
+        That has pages in memory, not a map of the file: where somebody puts a backup in its place, a map would end
+        this process (SIGBUS).
+        """
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw", uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
         try:
             connection.execute("PRAGMA foreign_keys = ON")
+            if far:
+                connection.execute(f"PRAGMA cache_size = -{FAR_KIB}")
             yield connection
         finally:
             connection.close()

@@ -413,3 +413,31 @@ def test_a_copy_whose_writer_is_killed_is_right_as_far_as_it_goes(runs: RunsServ
     runs._follower.catch_up()
     assert from_the_copy(runs, ids, "loss").keys() == {*ids}
     check(runs, ids, "loss", 100)
+
+
+CUT = """
+import os, sqlite3, sys
+from jupyter_mlplat.home import Home
+from jupyter_mlplat.mlflow_base.tables import MLflowTables
+
+tables = MLflowTables(Home.default().mlflow_database)
+with tables.connection(far=True) as connection:
+    rows = connection.execute("SELECT * FROM metrics NOT INDEXED")
+    rows.fetchmany(5)
+    os.truncate(tables.path, 2 * 4096)
+    try:
+        rows.fetchall()
+    except sqlite3.DatabaseError as error:
+        print(error)
+"""
+
+
+def test_a_database_that_is_cut_short_under_a_reader_ends_no_process(runs: RunsService) -> None:
+    """As `cp backup.db mlflow.db` does while the server runs; with a map of the file that is SIGBUS."""
+    write(runs, [(new_run(runs), "loss", 0.5, at, at) for at in range(3000)])
+    with closing(connect(runs)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    environment = {**os.environ, "MLPLAT_HOME": str(runs._tracking.home.root)}
+    done = subprocess.run([sys.executable, "-c", CUT], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "malformed" in done.stdout

@@ -15,7 +15,7 @@ from ...mlflow_base.tables import LARGEST, MLflowTables, stages
 from ...models import RunCurve, RunCurves
 from . import convert
 from .ids import no_run, run_id, run_ids
-from .points import MMAP_BYTES, Points
+from .points import Points
 from .reading import usable
 from .sampled import Point, curve, sample, width_of
 from .tracking import Tracking, translated
@@ -116,9 +116,8 @@ class Curves:
         missing = [run for run in ids if run not in found]
 
         def read(mine: Sequence[str]) -> list[RunCurve]:
-            with usable(), tables.connection() as connection:
-                # Points of one curve may be on as many pages: without this each is a system call.
-                connection.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
+            # Points of one curve may be on as many pages.
+            with usable(), tables.connection(far=True) as connection:
                 connection.execute("BEGIN")
                 return [_of_table(connection, run, key, points) for run in mine]
 

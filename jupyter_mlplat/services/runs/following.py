@@ -7,7 +7,7 @@ import threading
 import time
 
 from .catching_up import CatchingUp
-from .points import MMAP_BYTES, Points
+from .points import Points
 from .tracking import Tracking
 
 EVERY_S = 5.0
@@ -77,10 +77,9 @@ class Follower:
         tables = self._tracking.tables()
         if tables is None or (version == self._seen and not check and not self._points.missed):
             return
-        with self._points.writing() as copy, tables.connection() as theirs:
+        with self._points.writing() as copy, tables.connection(far=True) as theirs:
             if copy is None:
                 return
-            theirs.execute(f"PRAGMA mmap_size = {MMAP_BYTES}")
             catching_up = CatchingUp(copy, theirs)
             while not self._stopping.is_set():
                 began = time.monotonic()
