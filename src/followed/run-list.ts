@@ -94,9 +94,14 @@ export class RunList implements IDisposable {
     this._reading = true;
     this._show({ phase: 'loading', error: null });
     const first = this._parts.length === 0;
-    const after = this._cursor;
     try {
-      const page = await this._api.runs.find(this.query, first ? FIRST : PAGE, after, first, this._abort.signal);
+      let after = this._cursor;
+      let page = await this._api.runs.find(this.query, first ? FIRST : PAGE, after, first, this._abort.signal);
+      while (page.items.length === 0 && page.next !== null) {
+        // An MLflow server is looked through part by part; in this one nothing fits.
+        after = page.next;
+        page = await this._api.runs.find(this.query, PAGE, after, false, this._abort.signal);
+      }
       const known = new Set((this._parts.at(-1)?.rows ?? []).map(run => run.id));
       this._parts.push({ after, rows: page.items.filter(run => !known.has(run.id)) });
       this._cursor = page.next;

@@ -9,7 +9,7 @@ import pytest
 from jupyter_mlplat.errors import Conflict, Invalid, MLPlatError, NotFound, Stale
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import RunChange, RunsChange, RunsDeletion
-from jupyter_mlplat.services.runs import RunsService, revision
+from jupyter_mlplat.services.runs import RunsService, revision, scanning
 from jupyter_mlplat.services.runs import artifacts as files
 from jupyter_mlplat.store import Store
 
@@ -109,3 +109,42 @@ def test_comparisons(runs: RunsService, run: str) -> None:
     assert "-x = 1\n+x = 2" in runs.comparing.difference(run, other).code
     with pytest.raises(Invalid):
         runs.comparing.rows([run])
+
+
+def test_a_filter_may_have_what_mlflows_search_has_not(runs: RunsService, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow.entities import Metric, Param
+
+    client = runs.client()
+    experiment = client.create_experiment("filtered")
+    ids = []
+    for number in range(23):
+        ids.append(client.create_run(experiment, start_time=1000 - number).info.run_id)
+        metrics = [Metric("auc", number / 10, 1, 0)] if number % 4 else []
+        client.log_batch(ids[-1], metrics=metrics, params=[Param("model", "forest" if number % 3 else "tree")])
+
+    def found(filter: str, limit: int = 3) -> list[int]:
+        numbers, after = [], None
+        while True:
+            page = runs.list(experiment="filtered", filter=filter, limit=limit, after=after)
+            assert len(page.items) <= limit
+            numbers += [ids.index(run.id) for run in page.items]
+            after = page.next
+            if after is None:
+                return numbers
+
+    either = "metrics.auc > 1.5 OR params.model = 'tree'"
+    wanted = [n for n in range(23) if (n % 4 and n > 15) or n % 3 == 0]
+    assert found(either) == found(either, 1000) == wanted
+    assert found(f"params.model = 'tree' AND NOT ({either.partition(' OR ')[0]})") == [
+        n for n in range(23) if n % 3 == 0 and not (n % 4 and n > 15)
+    ]
+    assert found("metrics.auc IS NULL AND params.model IN ('tree', 'forest')") == list(range(0, 23, 4))
+    assert found("params.model = 'none' OR metrics.auc > 99") == []
+    for most in (1, 5, 23):
+        monkeypatch.setattr(scanning, "MOST_LOOKED_AT", most)
+        assert found(either) == wanted
+    page = runs.list(experiment="filtered", filter=either, limit=3)
+    with pytest.raises(Invalid, match="another search"):
+        runs.list(experiment="filtered", filter="metrics.auc > 1", limit=3, after=page.next)
+    with pytest.raises(Invalid, match="the filter cannot be read"):
+        runs.list(filter="metrics.auc >")

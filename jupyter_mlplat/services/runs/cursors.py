@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from typing import Any
 
 from ...errors import Invalid
+
+
+def mark_of(*asked: Any) -> str:
+    """A few letters that are those of one search: a cursor has them."""
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
 def write_cursor(*place: Any) -> str:

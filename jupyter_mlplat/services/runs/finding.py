@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .cursors import no_cursor, read_cursor, write_cursor
+from .cursors import mark_of, no_cursor, read_cursor, write_cursor
 from .filter import All, AnyOf, Comparison, Field, Not, Term
 
 FEW = 2000
@@ -51,8 +49,7 @@ class Search:
         self._runs = "runs NOT INDEXED" if _names_runs(term) else "runs"
         if term is not None:
             self._where.append(self._condition(term))
-        asked = json.dumps([experiments, repr(term), repr(self._order), archived])
-        self._mark = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        self._mark = mark_of(experiments, repr(term), repr(self._order), archived)
 
     # --- the filter -----------------------------------------------------------------------------
 

@@ -16,8 +16,10 @@ from .alias_notices import RequestNotices
 from .aliases import Aliases
 from .artifacts import Artifacts
 from .compare import Comparing
+from .cursors import mark_of
 from .curves import Curves
 from .edits import RunEdits
+from .filter import parse_filter, parse_order
 from .following import Follower
 from .ids import no_run, run_id
 from .importance import Importance
@@ -28,6 +30,7 @@ from .points import Points
 from .previews import table
 from .reading import MAX_ARTIFACTS, TableReader
 from .registry import Registry
+from .scanning import scan
 from .search import check_limit, mlflow_exception, quoted, search_errors
 from .tracking import Tracking, translated
 from .versions import Versions
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment as MLflowExperiment
     from mlflow.entities import Run as MLflowRun
+    from mlflow.store.entities import PagedList
 
     from ...store import Store
 
@@ -122,9 +126,10 @@ class RunsService:
         """A page of runs, newest first unless `order_by` says otherwise; with `archived` of those that are archived.
 
         `experiment` is a name or an id, all of them by default; `filter` and `order_by` are MLflow's
-        (https://mlflow.org/docs/latest/search-runs), with what `filter` adds to them where MLflow's tables are in a
-        file that we know. With `count` the page says how many runs all pages have, where such a file can tell. Raises
-        `Invalid` for a filter, an order or a cursor that cannot be read, and `NotFound` for an unknown experiment.
+        (https://mlflow.org/docs/latest/search-runs), with what `filter` adds to them. Of what it adds, an MLflow
+        server is looked through run by run; then a page may be short and have a next one all the same. With `count`
+        the page says how many runs all pages have, where our copy of them can tell. Raises `Invalid` for a filter, an
+        order or a cursor that cannot be read, and `NotFound` for an unknown experiment.
         """
         check_limit(limit)
         order = [order_by] if isinstance(order_by, str) else [*(order_by or [])]
@@ -136,17 +141,22 @@ class RunsService:
                 tables, experiment=experiment, filter=filter, order_by=order, limit=limit, after=after,
                 archived=archived, count=count, version=self.version_token(),
             )  # fmt: skip
+        term, fields = parse_filter(filter), parse_order(order)
         client = self.client()
         experiments = [self._experiment(experiment)] if experiment else self._all_experiments()
         names = {str(one.experiment_id): one.name for one in experiments}
-        with search_errors(filter, order, after), translated("MLflow's runs"):
-            found = client.search_runs(
-                [*names], filter or "", run_view_type=2 if archived else 1, max_results=limit, order_by=order or None,
-                page_token=after or None,
+
+        def ask(filter: str, order: list[str], limit: int, token: str | None) -> PagedList[MLflowRun]:
+            return client.search_runs(
+                [*names], filter, run_view_type=2 if archived else 1, max_results=limit, order_by=order or None,
+                page_token=token,
             )  # fmt: skip
+
+        with search_errors(filter, order, after), translated("MLflow's runs"):
+            mark = mark_of(experiment, repr(term), repr(fields), archived)
+            found, next = scan(ask, term, fields, mark=mark, limit=limit, after=after)
         return RunPage(
-            items=[convert.to_run(run, names.get(str(run.info.experiment_id), "")) for run in found],
-            next=found.token or None,
+            items=[convert.to_run(run, names.get(str(run.info.experiment_id), "")) for run in found], next=next
         )
 
     def get(self, id: str) -> RunDetail:
