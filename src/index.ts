@@ -1,7 +1,7 @@
 /** The plugins: small, each with one purpose; what only JupyterLab has is optional. */
 
-import { ILayoutRestorer, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, IToolbarWidgetRegistry, type MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
+import { ILayoutRestorer, IRouter, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette, IToolbarWidgetRegistry, IWindowResolver, type MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
@@ -11,37 +11,23 @@ import { IStateDB } from '@jupyterlab/statedb';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { IRunningSessionManagers } from '@jupyterlab/running';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import type { JSONValue } from '@lumino/coreutils';
 import { Api } from './api';
 import { addCommands } from './commands';
 import { PlatformModel } from './model';
 import { notebookAccess } from './notebook';
 import { JobNotifications } from './notify';
-import type { IPanelContext } from './panels/context';
-import { DeploymentView } from './panels/deployment/view';
-import { DriftView } from './panels/drift';
+import { openLink, takeLink } from './open-link';
+import type { IPanelContext, IView } from './panels/context';
 import { GPUBadge } from './panels/gpus/badge';
 import { EndNotices } from './panels/gpus/ends';
 import { RestNotices } from './panels/gpus/notices';
-import { JobView } from './panels/job/view';
-import { JobsView } from './panels/jobs/view';
-import { ModelView } from './panels/model/view';
-import { PipelineView } from './panels/pipeline/view';
-import { CompareView } from './panels/compare/view';
-import { RunView } from './panels/run/view';
-import { RunsView } from './panels/runs/view';
-import { SchedulesView } from './panels/schedules/view';
 import { PlatformPanel } from './panels/side';
-import { SweepView } from './panels/sweep/view';
 import { RunningManager } from './running';
 import { StatusItem } from './status';
 import { CATEGORY, CommandIDs, DOMAIN, IMLPlat, NAMESPACE, SECTIONS } from './tokens';
 
 /** Third-party panels stand between 501 and 899. */
 const RANK = 650;
-
-/** Runs of a comparison that are opened again after a reload. */
-const MOST_REMEMBERED = 500;
 
 function contextOf(app: JupyterFrontEnd, model: PlatformModel, translator: ITranslator | null): IPanelContext {
   return { model, commands: app.commands, trans: (translator ?? nullTranslator).load(DOMAIN) };
@@ -88,7 +74,7 @@ const panel: JupyterFrontEndPlugin<void> = {
   ): void => {
     const context = contextOf(app, model, translator);
     const side = new PlatformPanel(context, { translator: translator ?? undefined, state });
-    const tracker = new WidgetTracker<MainAreaWidget>({ namespace: NAMESPACE });
+    const tracker = new WidgetTracker<MainAreaWidget<IView>>({ namespace: NAMESPACE });
     addCommands({
       app,
       context,
@@ -109,7 +95,7 @@ const panel: JupyterFrontEndPlugin<void> = {
     if (restorer) {
       void restorer.restore(tracker, {
         command: `${NAMESPACE}:restore`,
-        args: ({ content }) => identityOf(content) as never,
+        args: ({ content }) => content.identity as never,
         name: ({ content }) => content.id
       });
     }
@@ -131,44 +117,26 @@ const panel: JupyterFrontEndPlugin<void> = {
   }
 };
 
-/** What opens a view again after a reload. */
-function identityOf(content: unknown): { command: string; args: Record<string, JSONValue> } {
-  if (content instanceof JobView) {
-    return { command: CommandIDs.openJob, args: { id: content.jobId } };
+const links: JupyterFrontEndPlugin<void> = {
+  id: `${NAMESPACE}:links`,
+  description: 'Opens the view that a link to JupyterLab names.',
+  autoStart: true,
+  requires: [IMLPlat],
+  // The resolver is there once the page has its workspace: until then JupyterLab may load it anew, and takes the address along.
+  optional: [IRouter, IWindowResolver, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    { model }: IMLPlat,
+    router: IRouter | null,
+    _: IWindowResolver | null,
+    translator: ITranslator | null
+  ): void => {
+    const link = router && takeLink(router);
+    if (link !== null) {
+      void app.restored.then(() => openLink(contextOf(app, model, translator), link));
+    }
   }
-  if (content instanceof JobsView) {
-    const { groups, ...rest } = content.state;
-    return { command: CommandIDs.openJobs, args: { ...rest, states: groups.join(',') } };
-  }
-  if (content instanceof SweepView) {
-    return { command: CommandIDs.openSweep, args: { id: content.sweepId } };
-  }
-  if (content instanceof PipelineView) {
-    return { command: CommandIDs.openPipeline, args: { id: content.pipelineId } };
-  }
-  if (content instanceof SchedulesView) {
-    return { command: CommandIDs.openSchedules, args: {} };
-  }
-  if (content instanceof RunView) {
-    return { command: CommandIDs.openRun, args: { id: content.runId } };
-  }
-  if (content instanceof RunsView) {
-    return { command: CommandIDs.openRuns, args: { ...content.state, order: [...content.state.order] } };
-  }
-  if (content instanceof CompareView) {
-    return { command: CommandIDs.compareRuns, args: { ids: content.runs.slice(0, MOST_REMEMBERED) } };
-  }
-  if (content instanceof ModelView) {
-    return { command: CommandIDs.openModel, args: { ...content.state } };
-  }
-  if (content instanceof DeploymentView) {
-    return { command: CommandIDs.openDeployment, args: { name: content.name } };
-  }
-  if (content instanceof DriftView) {
-    return { command: CommandIDs.checkDrift, args: {} };
-  }
-  return { command: CommandIDs.openPanel, args: {} };
-}
+};
 
 const notebook: JupyterFrontEndPlugin<void> = {
   id: `${NAMESPACE}:notebook`,
@@ -245,4 +213,4 @@ const running: JupyterFrontEndPlugin<void> = {
 };
 
 export { IMLPlat } from './tokens';
-export default [platform, panel, notebook, gpus, running, status] as JupyterFrontEndPlugin<unknown>[];
+export default [platform, panel, links, notebook, gpus, running, status] as JupyterFrontEndPlugin<unknown>[];

@@ -31,6 +31,7 @@ export const CommandIDs = {
   openPanel: 'mlplat:open-panel',
   refresh: 'mlplat:refresh-panel',
   showStatus: 'mlplat:show-status',
+  copyLink: 'mlplat:copy-link',
   runNotebook: 'mlplat:run-notebook',
   openJob: 'mlplat:open-job',
   cancelJob: 'mlplat:cancel-job',

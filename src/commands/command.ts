@@ -6,9 +6,8 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import type { ReadonlyJSONObject, ReadonlyPartialJSONObject } from '@lumino/coreutils';
-import type { Widget } from '@lumino/widgets';
 import type { JobNotifications } from '../notify';
-import type { IPanelContext } from '../panels/context';
+import type { IPanelContext, IView } from '../panels/context';
 import type { INotebookParts } from '../panels/job/executed';
 import type { PlatformPanel } from '../panels/side';
 import { asApiError } from '../resource';
@@ -29,7 +28,7 @@ export interface ICommandOptions {
   readonly panel: PlatformPanel;
   readonly notebooks: INotebookAccess;
   readonly parts: INotebookParts;
-  readonly tracker: WidgetTracker<MainAreaWidget>;
+  readonly tracker: WidgetTracker<MainAreaWidget<IView>>;
   readonly notifications: JobNotifications;
   readonly state: IStateDB | null;
 }
@@ -37,7 +36,7 @@ export interface ICommandOptions {
 /** The options, and how a command shows a view. */
 export interface ICommandContext extends ICommandOptions {
   /** Brings the view with this id to the front, made first where it is missing. */
-  readonly show: (id: string, make: () => Widget) => Promise<Widget>;
+  readonly show: (id: string, make: () => IView) => Promise<IView>;
   /** Closes the view with this id. */
   readonly close: (id: string) => void;
   /** What the view with this id shows is remembered for the next time. */
@@ -51,7 +50,7 @@ export interface ICommand {
   readonly icon: LabIcon;
   readonly args?: Readonly<Record<string, ReadonlyJSONObject>>;
   readonly run: (args: ReadonlyPartialJSONObject) => unknown;
-  readonly enabled?: () => boolean;
+  readonly enabled?: (args: ReadonlyPartialJSONObject) => boolean;
 }
 
 /** An argument that is a text with something in it. */

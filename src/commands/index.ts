@@ -2,13 +2,14 @@
 
 import { MainAreaWidget } from '@jupyterlab/apputils';
 import type { IDisposable } from '@lumino/disposable';
-import type { Widget } from '@lumino/widgets';
+import type { IView } from '../panels/context';
 import { RunsMemory } from '../panels/runs/state';
 import { type ICommandContext, type ICommandOptions, text, told } from './command';
 import { deploymentCommands } from './deployments';
 import { gpuCommands } from './gpus';
 import { jobListCommands } from './job-list';
 import { jobCommands } from './jobs';
+import { linkCommands } from './links';
 import { modelCommands } from './models';
 import { pipelineCommands } from './pipelines';
 import { platformCommands } from './platform';
@@ -24,7 +25,7 @@ export type { ICommandOptions, INotebookAccess } from './command';
 export function addCommands(options: ICommandOptions): IDisposable[] {
   const { app, context, tracker } = options;
   const { commands, trans } = context;
-  const show = async (id: string, make: () => Widget): Promise<Widget> => {
+  const show = async (id: string, make: () => IView): Promise<IView> => {
     let widget = tracker.find(each => each.content.id === id);
     if (!widget) {
       widget = new MainAreaWidget({ content: make() });
@@ -50,7 +51,7 @@ export function addCommands(options: ICommandOptions): IDisposable[] {
   };
   const whole: ICommandContext = { ...options, show, close, saved };
   const memory = new RunsMemory(options.state);
-  const lists = [platformCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, modelCommands, deploymentCommands, gpuCommands, reservationCommands];
+  const lists = [platformCommands, linkCommands, jobCommands, jobListCommands, sweepCommands, pipelineCommands, scheduleCommands, runCommands, modelCommands, deploymentCommands, gpuCommands, reservationCommands];
   return [...lists.flatMap(list => list(whole)), ...runListCommands(whole, memory)]
     .map(command =>
       commands.addCommand(command.id, {

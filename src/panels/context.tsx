@@ -5,7 +5,9 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import type { Message } from '@lumino/messaging';
+import type { Widget } from '@lumino/widgets';
 import * as React from 'react';
+import type { IIdentity } from '../links';
 import type { PlatformModel } from '../model';
 import type { ISnapshot, Resource } from '../resource';
 import { Empty, ErrorBox, Loading, Offline } from '../widgets/feedback';
@@ -18,7 +20,13 @@ export interface IPanelContext {
   readonly trans: TranslationBundle;
 }
 
+/** What stands in the main area. */
+export interface IView extends Widget {
+  readonly identity: IIdentity;
+}
+
 const PanelContext = React.createContext<IPanelContext | null>(null);
+const IdentityContext = React.createContext<IIdentity | null>(null);
 
 /** The context of the panel that renders this. */
 export function usePanel(): IPanelContext {
@@ -27,6 +35,11 @@ export function usePanel(): IPanelContext {
     throw new Error('A panel component was rendered outside a panel.');
   }
   return context;
+}
+
+/** What opens the view again that renders this; null outside the main area. */
+export function useIdentity(): IIdentity | null {
+  return React.useContext(IdentityContext);
 }
 
 /** The snapshot of a resource; a change renders again. */
@@ -166,6 +179,11 @@ export abstract class PanelWidget extends ReactWidget {
     this.addClass('jp-mlplat');
   }
 
+  /** What opens it again, where it is a view of the main area. */
+  get identity(): IIdentity | null {
+    return null;
+  }
+
   protected abstract content(): JSX.Element;
 
   protected onShown(): void {
@@ -175,7 +193,9 @@ export abstract class PanelWidget extends ReactWidget {
   protected override render(): JSX.Element {
     return (
       <TransContext.Provider value={this.context.trans}>
-        <PanelContext.Provider value={this.context}>{this.content()}</PanelContext.Provider>
+        <PanelContext.Provider value={this.context}>
+          <IdentityContext.Provider value={this.identity}>{this.content()}</IdentityContext.Provider>
+        </PanelContext.Provider>
       </TransContext.Provider>
     );
   }

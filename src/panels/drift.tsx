@@ -2,6 +2,7 @@
 
 import * as React from 'react';
 import type { ApiError } from '../api';
+import type { IIdentity } from '../links';
 import { asApiError } from '../resource';
 import { CommandIDs } from '../tokens';
 import type { DriftReport } from '../types';
@@ -100,6 +101,10 @@ export class DriftView extends PanelWidget {
     this.title.label = context.trans.__('Drift check');
     this.title.icon = driftIcon;
     this.title.closable = true;
+  }
+
+  override get identity(): IIdentity {
+    return { command: CommandIDs.checkDrift, args: {} };
   }
 
   protected content(): JSX.Element {

@@ -2,6 +2,7 @@
 
 import { Button, checkIcon, copyIcon, type LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
+import { copyText } from './copy';
 import { useTrans } from './trans';
 
 /** How much of something is done. */
@@ -74,7 +75,7 @@ export function Copyable(props: {
       aria-label={trans.__('Copy %1: %2', props.label, props.text)}
       onClick={event => {
         event.stopPropagation();
-        void navigator.clipboard.writeText(props.text).then(() => {
+        void copyText(props.text).then(() => {
           setCopied(true);
         });
       }}

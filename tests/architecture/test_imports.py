@@ -236,7 +236,7 @@ def test_everything_that_is_imported_is_a_declared_requirement() -> None:
 
 ORDER = [
     "types", "connection", "http", "api", "resource", "watching", "followed", "contact", "ledger", "model", "tokens",
-    "panels", "index",
+    "links", "panels", "index",
 ]  # fmt: skip
 """Each may import those before it. A module that is not named here stands between panels and index."""
 

@@ -3,13 +3,17 @@
 import { copyIcon } from '@jupyterlab/ui-components';
 import { Notification } from '@jupyterlab/apputils';
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import type { Resource } from '../../resource';
+import { CommandIDs } from '../../tokens';
 import type { Run } from '../../types';
+import { copyText } from '../../widgets/copy';
 import { Empty } from '../../widgets/feedback';
 import { compareIcon } from '../../widgets/icons';
 import { Tabs, TextButton } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { type IPanelContext, PanelWidget, Show } from '../context';
+import { CopyLink } from '../copy-link';
 import { codeOf } from './code';
 import { Curves } from './curves';
 import { Differences } from './differences';
@@ -19,6 +23,9 @@ import { Scatter } from './scatter';
 
 const PAGES = ['curves', 'differences', 'parallel', 'scatter', 'importance'] as const;
 type PageName = (typeof PAGES)[number];
+
+/** Runs of a comparison that are opened again after a reload. */
+const MOST_REMEMBERED = 500;
 
 export class CompareView extends PanelWidget {
   constructor(
@@ -51,6 +58,10 @@ export class CompareView extends PanelWidget {
   override dispose(): void {
     this._found.dispose();
     super.dispose();
+  }
+
+  override get identity(): IIdentity {
+    return { command: CommandIDs.compareRuns, args: { ids: this.runs.slice(0, MOST_REMEMBERED) } };
   }
 
   protected content(): JSX.Element {
@@ -94,12 +105,13 @@ function Compared({ runs, wanted }: IComparedProps): JSX.Element {
             }}
           />
           <div className="jp-mlplat-actions">
+            <CopyLink />
             <TextButton
               label={trans.__('Copy as code')}
               icon={copyIcon}
               title={trans.__('Python that reads these runs and their metrics')}
               onClick={() => {
-                void navigator.clipboard.writeText(codeOf(runs.map(run => run.id))).then(() => {
+                void copyText(codeOf(runs.map(run => run.id))).then(() => {
                   Notification.success(trans.__('Copied.'), { autoClose: 2000 });
                 });
               }}

@@ -1,6 +1,7 @@
 /** The view of one deployment: its state and address, and a place to try it. */
 
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import type { Resource } from '../../resource';
 import { CommandIDs } from '../../tokens';
 import type { Deployment } from '../../types';
@@ -10,6 +11,7 @@ import { StateBadge, stateTone } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show } from '../context';
+import { CopyLink } from '../copy-link';
 import { servedVersions } from '../deployments';
 import { GPUFacts } from '../gpus/facts';
 import { TryIt } from './try-it';
@@ -30,6 +32,10 @@ export class DeploymentView extends PanelWidget {
   override dispose(): void {
     this._deployment.dispose();
     super.dispose();
+  }
+
+  override get identity(): IIdentity {
+    return { command: CommandIDs.openDeployment, args: { name: this.name } };
   }
 
   protected content(): JSX.Element {
@@ -57,6 +63,7 @@ function Detail(props: { readonly deployment: Deployment }): JSX.Element {
             <StateBadge state={deployment.state} />
           </span>
           <div className="jp-mlplat-actions">
+            <CopyLink />
             <CommandButton command={CommandIDs.deleteDeployment} args={{ name: deployment.name }} />
           </div>
         </div>

@@ -4,6 +4,7 @@ import type * as nbformat from '@jupyterlab/nbformat';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ReadonlyJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import { ended, type IJobView } from '../../model';
 import { CommandIDs } from '../../tokens';
 import type { Job } from '../../types';
@@ -14,6 +15,7 @@ import { StateBadge, stateTone } from '../../widgets/state';
 import { Elapsed } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, useResource } from '../context';
+import { CopyLink } from '../copy-link';
 import { leavingWord, reasonWords, shortId } from '../jobs/words';
 import { type IMenuItem, MenuButton } from '../menu';
 import { Notices } from '../notices';
@@ -29,9 +31,18 @@ interface IHeadActions {
 }
 
 export class HeadWidget extends PanelWidget {
-  constructor(context: IPanelContext, private readonly _view: IJobView, private readonly _actions: IHeadActions) {
+  constructor(
+    context: IPanelContext,
+    private readonly _view: IJobView,
+    private readonly _identity: IIdentity,
+    private readonly _actions: IHeadActions
+  ) {
     super(context);
     this.addClass('jp-mlplat-jobHead');
+  }
+
+  override get identity(): IIdentity {
+    return this._identity;
   }
 
   /** Marks a tab as chosen. */
@@ -97,6 +108,7 @@ function Head(props: {
           )}
           {job.state !== 'queued' && !done && job.started_at && <Elapsed since={job.started_at} />}
           <div className="jp-mlplat-actions">
+            <CopyLink />
             {!done && <CommandButton command={CommandIDs.cancelJob} args={{ id: job.id, name: job.name }} label={trans.__('Cancel')} />}
             {done && (
               <span className="jp-mlplat-split">

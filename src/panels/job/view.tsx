@@ -4,7 +4,9 @@ import type { IDisposable } from '@lumino/disposable';
 import type { Message } from '@lumino/messaging';
 import { Panel, PanelLayout, Widget } from '@lumino/widgets';
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import { ended, failedCell, type IJobView } from '../../model';
+import { CommandIDs } from '../../tokens';
 import type { Job, JobLog } from '../../types';
 import { runAsJobIcon } from '../../widgets/icons';
 import { stateWord } from '../../widgets/state';
@@ -39,7 +41,7 @@ export class JobView extends Widget {
       cells: new TableWidget(context, this._view, job => <CellTable cells={job.cells} reveal={reveal} />),
       attempts: new TableWidget(context, this._view, job => <Attempts job={job} />)
     };
-    this._head = new HeadWidget(context, this._view, {
+    this._head = new HeadWidget(context, this._view, this.identity, {
       choose: tab => {
         this._chosen = true;
         this._choose(tab);
@@ -77,6 +79,10 @@ export class JobView extends Widget {
     });
     this._view.job.demand();
     this._view.notebook.demand();
+  }
+
+  get identity(): IIdentity {
+    return { command: CommandIDs.openJob, args: { id: this.jobId } };
   }
 
   override dispose(): void {

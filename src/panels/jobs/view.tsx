@@ -2,6 +2,7 @@
 
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import { ended, type JobList } from '../../model';
 import { CommandIDs } from '../../tokens';
 import { Empty, ErrorBox, Loading } from '../../widgets/feedback';
@@ -9,6 +10,7 @@ import { jobsIcon } from '../../widgets/icons';
 import { Tabs, TextButton } from '../../widgets/parts';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
+import { CopyLink } from '../copy-link';
 import { filterOf, Filters, type IFilters, narrowed, NO_FILTERS } from './filters';
 import { useSelection } from '../../widgets/selection';
 import { PipelineList } from './pipelines';
@@ -54,6 +56,11 @@ export class JobsView extends PanelWidget {
     this.update();
   }
 
+  override get identity(): IIdentity {
+    const { groups, ...rest } = this._state;
+    return { command: CommandIDs.openJobs, args: { ...rest, states: groups.join(',') } };
+  }
+
   protected content(): JSX.Element {
     return (
       <Jobs
@@ -94,6 +101,9 @@ function Jobs({ state, change }: IJobsProps): JSX.Element {
               change({ list: LISTS.find(list => list === id) });
             }}
           />
+          <div className="jp-mlplat-actions">
+            <CopyLink />
+          </div>
         </div>
         {state.list === 'jobs' && <Filters filters={state} change={change} />}
       </header>

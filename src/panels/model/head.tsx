@@ -7,6 +7,7 @@ import { Copyable, Facts } from '../../widgets/parts';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton } from '../context';
+import { CopyLink } from '../copy-link';
 import { AliasChips } from '../models/chips';
 import { tip } from '../runs/cells';
 import { titleOf } from './words';
@@ -26,6 +27,7 @@ export function Head({ model, version }: { readonly model: RegisteredModel; read
           <bdi>{titleOf(model.name)}</bdi>
         </h1>
         <div className="jp-mlplat-actions">
+          <CopyLink />
           <CommandButton command={CommandIDs.setAlias} args={args} />
           {version && (
             <CommandButton

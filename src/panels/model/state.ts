@@ -14,13 +14,13 @@ export interface IModelState {
   readonly against: string | null;
 }
 
-/** What `args` say of it; what they do not say is left out. */
+/** What `args` say of it, null being what is shown at first; what they do not say is left out. */
 export function stateOf(args: ReadonlyPartialJSONObject): Partial<IModelState> {
-  const page = PAGES.find(each => each === args.page);
+  const page = args.page === null ? PAGES[0] : PAGES.find(each => each === args.page);
   const { version, against } = args;
   return {
-    ...(typeof version === 'string' && version !== '' ? { version } : {}),
-    ...(typeof against === 'string' && against !== '' ? { against } : {}),
+    ...(version === null || (typeof version === 'string' && version !== '') ? { version } : {}),
+    ...(against === null || (typeof against === 'string' && against !== '') ? { against } : {}),
     ...(page ? { page } : {})
   };
 }

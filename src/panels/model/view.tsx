@@ -2,7 +2,9 @@
 
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import type { Resource } from '../../resource';
+import { CommandIDs } from '../../tokens';
 import type { RegisteredModel } from '../../types';
 import { Empty } from '../../widgets/feedback';
 import { modelIcon } from '../../widgets/icons';
@@ -59,6 +61,10 @@ export class ModelView extends PanelWidget {
   override dispose(): void {
     this._model.dispose();
     super.dispose();
+  }
+
+  override get identity(): IIdentity {
+    return { command: CommandIDs.openModel, args: { ...this._state } };
   }
 
   protected content(): JSX.Element {

@@ -1,6 +1,7 @@
 /** The view of one pipeline: how far it is, its graph, and a table of its nodes. */
 
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import type { Resource } from '../../resource';
 import { CommandIDs } from '../../tokens';
 import type { Pipeline } from '../../types';
@@ -11,6 +12,7 @@ import { isState, StateBadge, stateTone, stateWord } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show } from '../context';
+import { CopyLink } from '../copy-link';
 import { shortId } from '../jobs/words';
 import { Graph } from './graph';
 import { NodeTable } from './nodes';
@@ -38,6 +40,10 @@ export class PipelineView extends PanelWidget {
   override dispose(): void {
     this._pipeline.dispose();
     super.dispose();
+  }
+
+  override get identity(): IIdentity {
+    return { command: CommandIDs.openPipeline, args: { id: this.pipelineId } };
   }
 
   protected content(): JSX.Element {
@@ -86,6 +92,7 @@ function Head({ pipeline }: { readonly pipeline: Pipeline }): JSX.Element {
         {running && <PipelineProgress pipeline={pipeline} />}
         <span className="jp-mlplat-hint">{progressWords(pipeline, trans)}</span>
         <div className="jp-mlplat-actions">
+          <CopyLink />
           <CommandButton command={CommandIDs.openJobs} args={{ list: 'jobs', pipeline: pipeline.id }} label={trans.__('List its jobs')} />
           {running && <CommandButton command={CommandIDs.cancelPipeline} args={args} label={trans.__('Cancel')} />}
           {failed > 0 && (

@@ -1,6 +1,7 @@
 /** The view of one run: its curves, parameters, metrics, tags, note, data, models and artifacts. */
 
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import { CommandIDs } from '../../tokens';
 import type { ModelVersion, Page, RegisteredModel, RunDetail } from '../../types';
 import type { Resource } from '../../resource';
@@ -12,6 +13,7 @@ import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { Curves } from '../compare/curves';
 import { CommandButton, type IPanelContext, Link, PanelWidget, Show, usePanel, useResource } from '../context';
+import { CopyLink } from '../copy-link';
 import type { INotebookParts } from '../job/executed';
 import { tip } from '../runs/cells';
 import { Artifacts } from './artifacts';
@@ -50,6 +52,10 @@ export class RunView extends PanelWidget {
     super.dispose();
   }
 
+  override get identity(): IIdentity {
+    return { command: CommandIDs.openRun, args: { id: this.runId } };
+  }
+
   protected content(): JSX.Element {
     return (
       <div className="jp-mlplat-page">
@@ -83,6 +89,7 @@ function Detail({ run, parts }: { readonly run: RunDetail; readonly parts: INote
           <Title run={run} />
           {isState(run.status) && <StateBadge state={run.status} />}
           <div className="jp-mlplat-actions">
+            <CopyLink />
             {run.artifacts.includes(NOTEBOOK) && <CommandButton command={CommandIDs.openRunNotebook} args={{ id: run.id }} />}
             {run.status !== 'RUNNING' && (jobId || run.artifacts.includes(NOTEBOOK)) && <CommandButton command={CommandIDs.rerunRun} args={{ id: run.id }} />}
             {jobId && <CommandButton command={CommandIDs.openJob} args={{ id: jobId }} />}

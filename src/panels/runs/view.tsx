@@ -2,12 +2,15 @@
 
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
+import type { IIdentity } from '../../links';
+import { CommandIDs } from '../../tokens';
 import { platformIcon } from '../../widgets/icons';
 import { Empty, ErrorBox, Loading } from '../../widgets/feedback';
 import { TextButton } from '../../widgets/parts';
 import { useSelection } from '../../widgets/selection';
 import { useTrans } from '../../widgets/trans';
 import { type IPanelContext, PanelWidget } from '../context';
+import { CopyLink } from '../copy-link';
 import type { RunList } from '../../model';
 import { Bulk } from './bulk';
 import { ColumnChooser } from './chooser';
@@ -52,6 +55,10 @@ export class RunsView extends PanelWidget {
     this.update();
   }
 
+  override get identity(): IIdentity {
+    return { command: CommandIDs.openRuns, args: { ...this._state, order: [...this._state.order] } };
+  }
+
   protected content(): JSX.Element {
     return (
       <Runs
@@ -94,6 +101,7 @@ function Runs({ memory, state, change }: IRunsProps): JSX.Element {
           <Experiments experiment={experiment} change={change} />
           <Archived archived={archived} change={change} />
           <div className="jp-mlplat-actions">
+            <CopyLink />
             <SavedViews
               memory={memory}
               state={state}

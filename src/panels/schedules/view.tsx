@@ -1,6 +1,7 @@
 /** The view of all schedules: the last and the next 24 hours, a table, and the one that is chosen. */
 
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import type { IPlan, Ledger } from '../../model';
 import type { Resource } from '../../resource';
 import { CommandIDs } from '../../tokens';
@@ -9,6 +10,7 @@ import { scheduleIcon } from '../../widgets/icons';
 import { useNow } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show, usePanel, useResource } from '../context';
+import { CopyLink } from '../copy-link';
 import { Detail } from './detail';
 import { entriesOf, type IEntry } from './entries';
 import { EntryList } from './list';
@@ -48,6 +50,10 @@ export class SchedulesView extends PanelWidget {
   override dispose(): void {
     this._ledger.dispose();
     super.dispose();
+  }
+
+  override get identity(): IIdentity {
+    return { command: CommandIDs.openSchedules, args: { id: this._chosen } };
   }
 
   protected content(): JSX.Element {
@@ -154,6 +160,7 @@ function Title({ plans }: { readonly plans: ReadonlyArray<IPlan> }): JSX.Element
         <h1>{trans.__('Schedules')}</h1>
         <span className="jp-mlplat-hint">{words.join(' · ')}</span>
         <div className="jp-mlplat-actions">
+          <CopyLink />
           {plans.length > 0 && commands.isEnabled(CommandIDs.scheduleNotebook) && <CommandButton command={CommandIDs.scheduleNotebook} />}
         </div>
       </div>

@@ -1,6 +1,7 @@
 /** The view of one sweep: how far it is, its best point, a picture and a table of all points. */
 
 import * as React from 'react';
+import type { IIdentity } from '../../links';
 import type { Resource } from '../../resource';
 import { CommandIDs } from '../../tokens';
 import type { Sweep } from '../../types';
@@ -11,6 +12,7 @@ import { isState, StateBadge, stateTone, stateWord } from '../../widgets/state';
 import { RelativeTime } from '../../widgets/time';
 import { useTrans } from '../../widgets/trans';
 import { CommandButton, type IPanelContext, PanelWidget, Show } from '../context';
+import { CopyLink } from '../copy-link';
 import { shortId } from '../jobs/words';
 import { Study } from '../study/study';
 import { Best } from './best';
@@ -40,6 +42,10 @@ export class SweepView extends PanelWidget {
   override dispose(): void {
     this._sweep.dispose();
     super.dispose();
+  }
+
+  override get identity(): IIdentity {
+    return { command: CommandIDs.openSweep, args: { id: this.sweepId } };
   }
 
   protected content(): JSX.Element {
@@ -87,6 +93,7 @@ function Head({ sweep }: { readonly sweep: Sweep }): JSX.Element {
         {running && <SweepProgress sweep={sweep} />}
         <span className="jp-mlplat-hint">{progressWords(sweep, trans)}</span>
         <div className="jp-mlplat-actions">
+          <CopyLink />
           <CommandButton command={CommandIDs.openJobs} args={{ list: 'jobs', sweep: sweep.id }} label={trans.__('List its jobs')} />
           {running && <CommandButton command={CommandIDs.cancelSweep} args={args} label={trans.__('Cancel')} />}
           {!running && failed > 0 && (
