@@ -293,9 +293,10 @@ def test_what_is_not_there_is_told_once_and_nothing_opens(view: View, runs: list
     view.picture("link-unknown")
 
 
-def test_wrong_links_open_nothing_and_run_no_command(view: View, runs: list[str]) -> None:
+@pytest.mark.parametrize("links", [WRONG[::4], pytest.param(WRONG, marks=pytest.mark.long)], ids=["some", "all"])
+def test_wrong_links_open_nothing_and_run_no_command(view: View, runs: list[str], links: list[str]) -> None:
     page = view.page
-    for link in WRONG:
+    for link in links:
         page.goto("about:blank")
         ran: list[str] = []
         page.on("request", lambda request, ran=ran: ran.append(request.method) if "mlplat/api" in request.url else None)
@@ -352,7 +353,7 @@ def test_every_view_copies_a_link_that_opens_it(view: View, runs: list[str], mod
     for link, (command, arguments, heading) in views.items():
         view.execute(command, arguments)
         # What was copied from a view opens the same view, which copies the same.
-        for _ in range(2):
+        for copy in ("first", "second"):
             shown = page.locator(OPEN)
             expect(shown.locator("h1"), link).to_contain_text(heading)
             shown.get_by_role("button", name="Copy Link").click()
@@ -360,8 +361,8 @@ def test_every_view_copies_a_link_that_opens_it(view: View, runs: list[str], mod
             assert address.startswith(f"{lab.url}lab?mlplat={link.split('?')[0].split('%')[0]}")
             assert unquote(address.partition("?mlplat=")[2]) == link
             assert lab.token not in address
-            follow(view, address.removeprefix(f"{lab.url}lab") + "&reset")
-        expect(page.locator(OPEN).locator("h1"), link).to_contain_text(heading)
+            if copy == "first":
+                follow(view, address.removeprefix(f"{lab.url}lab") + "&reset")
         close_all(view)
     forgive(view, "404")  # the notebook of a job that waits
     lab.request("deployments/linked", method="DELETE", timeout=70)
