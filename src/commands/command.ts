@@ -67,11 +67,19 @@ export async function told(trans: TranslationBundle, label: string, run: () => u
     return (await run()) ?? null;
   } catch (reason) {
     const error = asApiError(reason);
-    const fields = Object.values(error.fields);
-    const message = [error.message, ...fields, error.hint].filter(Boolean).join(' ');
-    Notification.error(trans.__('%1: %2', label.replace(/…$/, ''), message), { autoClose: 10000 });
+    const said = [error.message, ...Object.values(error.fields), error.hint].filter(Boolean);
+    Notification.error(trans.__('%1: %2', label.replace(/…$/, ''), sentences(said)), { autoClose: 10000 });
     return null;
   }
+}
+
+/** One after the other, each beginning with a capital but the first. */
+function sentences(said: ReadonlyArray<string>): string {
+  const [first, ...others] = said;
+  return others.reduce(
+    (before, next) => `${before}${/[.!?:…]$/.test(before) ? '' : '.'} ${next.charAt(0).toLocaleUpperCase()}${next.slice(1)}`,
+    first
+  );
 }
 
 /** Asks once, and says what is lost. */

@@ -162,8 +162,8 @@ def running_lab(base: Path, **settings: object) -> Iterator[Lab]:
     (config / "labconfig" / "page_config.json").write_text(
         json.dumps({"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}})
     )
-    # What waits warm is imported while pages are looked at: too much for two processors.
-    known = {"warm_kernels": 0, **settings}
+    # What waits warm is imported while pages are looked at: all modules would be too much for two processors.
+    known = {"warm_kernels": 1, "warm_imports": ["mlflow"], **settings}
     (config / "jupyter_mlplat_config.json").write_text(json.dumps({"Platform": known}))
     shutil.copy(TEMPLATE, root)
     nbformat.write(slow_notebook(), root / "slow.ipynb")

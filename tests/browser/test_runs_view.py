@@ -60,7 +60,7 @@ class Store:
         return made.lastrowid
 
     def runs(self, names: list[str], *, experiment: int, begin: int = 1_790_000_000_000, status: str = "") -> list[str]:
-        ids = [uuid.UUID(int=self.dice.getrandbits(128)).hex for _ in names]
+        ids = [uuid.uuid4().hex for _ in names]
         with self.connection:
             self.connection.executemany(
                 "INSERT INTO runs (run_uuid, name, source_type, source_name, entry_point_name, user_id, status,"
