@@ -106,11 +106,12 @@ def living_under(root: Path) -> list[psutil.Process]:
 
 def fail_on_leftovers(root: Path, *, within: float = 10.0) -> None:
     """Give what is ending under `root` some seconds, then kill and name what is still there."""
-    left = living_under(root)
-    if left:
-        _, left = psutil.wait_procs(left, timeout=within)
-        left = [process for process in {*left, *living_under(root)} if process.is_running()]
-    if not left:
+    deadline = time.monotonic() + within
+    while left := living_under(root):  # one that ends may be followed by another
+        if time.monotonic() > deadline:
+            break
+        psutil.wait_procs(left, timeout=max(deadline - time.monotonic(), 0.0))
+    else:
         return
     lines = []
     for process in sorted(left, key=lambda one: one.pid):

@@ -172,9 +172,11 @@ class Engine:
         except OSError as error:
             logger.warning("the engine cannot be woken by a pipe, it looks by itself: %s", error)
             return
+        said = select.poll()
+        said.register(descriptor, select.POLLIN)
         try:
             while not self._left.is_set() and pipe.exists():
-                if select.select([descriptor], [], [], 1.0)[0]:
+                if said.poll(1000):
                     os.read(descriptor, 4096)
                     self._attempts.inbox.put(None)
         finally:

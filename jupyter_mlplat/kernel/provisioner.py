@@ -194,7 +194,9 @@ class Provisioner(WarmStart):
             descriptor = -1
         if descriptor >= 0:
             try:
-                select.select([descriptor], [], [])
+                end = select.poll()  # not `select`: a server may have more than 1024 files open
+                end.register(descriptor, select.POLLIN)
+                end.poll()
             finally:
                 os.close(descriptor)
         time.sleep(RESTARTS_WITHIN_S)

@@ -226,7 +226,7 @@ def test_trigger_runs_it_once_now(view: View, schedules: Lab) -> None:
 
 def test_no_serious_accessibility_violation(view: View, schedules: Lab) -> None:
     page = view.page
-    made = scheduled(schedules, "for_axe.ipynb", every=2, overlap="skip")
+    made = scheduled(schedules, "for_axe.ipynb", "import time\ntime.sleep(5)", every=2, overlap="skip")
     view.open_panel()
     view.execute("mlplat:open-schedules", {"id": made["id"]})
     detail = page.locator(f'[data-detail="{made["id"]}"]')

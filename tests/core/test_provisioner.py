@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -300,6 +301,24 @@ def test_a_kernel_that_is_killed_gives_its_devices_back(
     # Started once more, it gets others.
     manager.restart_kernel(now=True)
     assert own.gpus.get("2").state == "granted"
+
+
+def test_a_server_with_more_than_1024_files_open_notices_the_end_of_a_kernel(
+    own: Platform, start: Callable[..., KernelManager], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`select` knows no larger numbers."""
+    own.warm_kernels = 0
+    monkeypatch.setattr(provisioner, "RESTARTS_WITHIN_S", 0.1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4096)), hard))
+    open_files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        os.kill(own_provisioner(start(gpus=1)).pid, signal.SIGKILL)
+        until(lambda: own.gpus.get("1").state == "released")
+    finally:
+        for descriptor in open_files:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_a_kernel_waits_for_its_turn_and_can_be_cancelled(own: Platform, start: Callable[..., KernelManager]) -> None:

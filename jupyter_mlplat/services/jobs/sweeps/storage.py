@@ -124,7 +124,7 @@ class Studies:
                     connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
                 return RDBStorage(
                     url.render_as_string(hide_password=False),
-                    {"connect_args": patience, "pool_pre_ping": True, "pool_timeout": WAITS_S},
+                    {"connect_args": patience, "pool_pre_ping": True, "pool_timeout": WAITS_S, "pool_size": 1},
                 )
         except ProgrammingError as error:
             raise BackendFailed(
