@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from .cursors import no_cursor, read_cursor, write_cursor
 from .filter import All, AnyOf, Comparison, Field, Not, Term
-from .search import quoted
+from .search import MAX_LIMIT, quoted
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MLflowRun
     from mlflow.store.entities import PagedList
 
-AT_ONCE = 1000
-"""MLflow gives so many runs in one answer at the most, or more: its bound is 50,000."""
 MOST_LOOKED_AT = 20_000
 """Of one page; where they are not enough the page is short, and goes on where they end."""
 
@@ -53,7 +51,7 @@ def scan(
         token, skip = page.token.decode() if isinstance(page.token, bytes) else str(page.token), 0
         if len(found) == limit or looked == MOST_LOOKED_AT:
             return found, write_cursor(mark, token, size, 0)
-        size = size if whole else min(2 * size, AT_ONCE)
+        size = size if whole else min(2 * size, MAX_LIMIT)
 
 
 def _read(cursor: str, mark: str) -> tuple[str, int, int]:
@@ -61,7 +59,7 @@ def _read(cursor: str, mark: str) -> tuple[str, int, int]:
     own, token, size, skip = read_cursor(cursor, str, str, int, int)
     if own != mark:
         raise no_cursor("it is of another search")
-    if not 1 <= size <= AT_ONCE or not 0 <= skip <= size:
+    if not 1 <= size <= MAX_LIMIT or not 0 <= skip <= size:
         raise no_cursor("it is none of ours")
     return token, size, skip
 

@@ -91,7 +91,7 @@ class Studies:
     def open(self, sweep: RowMapping) -> tuple[BaseStorage, str]:
         """The storage of a sweep's study, and the study's name; what is missing is made.
 
-        Raises `Unavailable` where the database does not answer, and `BackendFailed` where it refuses Optuna's tables.
+        Raises `BackendFailed` where the database refuses Optuna's tables; see `answered` for one that does not answer.
         """
         from optuna.storages import JournalStorage, get_storage
         from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
@@ -103,8 +103,7 @@ class Studies:
             return JournalStorage(JournalFileBackend(file, lock)), place.name
         with self._lock:
             if self._database is None:
-                with answered():
-                    self._database = self._made(place.url)
+                self._database = self._made(place.url)
             # Each with a memory of its own, which ends with the study.
             return get_storage(self._database), place.name
 
