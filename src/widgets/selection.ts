@@ -32,17 +32,25 @@ interface IState {
 
 const NOTHING: IState = { chosen: new Set(), active: null, anchor: null };
 
-/** The choice among `ids`, in their order; another `list` begins anew. */
+/**
+ * The choice among `ids`, in their order; another `list` begins anew.
+ *
+ * Keys and focus may come faster than they are drawn, so each acts on the newest state and not on what was drawn last.
+ */
 export function useSelection(ids: ReadonlyArray<string>, list: unknown): ISelection {
-  const [state, setState] = React.useState<IState>(NOTHING);
+  const [state, draw] = React.useState<IState>(NOTHING);
+  const newest = React.useRef(state);
+  const change = (changed: Partial<IState>): void => {
+    newest.current = { ...newest.current, ...changed };
+    draw(newest.current);
+  };
   React.useEffect(() => {
-    setState(NOTHING);
+    newest.current = NOTHING;
+    draw(NOTHING);
   }, [list]);
   const places = React.useMemo(() => new Map(ids.map((id, index) => [id, index])), [ids]);
-  const chosen = React.useMemo(
-    () => (state.chosen.size === 0 ? state.chosen : new Set([...state.chosen].filter(id => places.has(id)))),
-    [state.chosen, places]
-  );
+  const listed = (all: ReadonlySet<string>): ReadonlySet<string> => (all.size === 0 ? all : new Set([...all].filter(id => places.has(id))));
+  const chosen = React.useMemo(() => listed(state.chosen), [state.chosen, places]);
 
   const between = (from: string, to: string): string[] => {
     const one = places.get(from) ?? 0;
@@ -50,19 +58,20 @@ export function useSelection(ids: ReadonlyArray<string>, list: unknown): ISelect
     return ids.slice(Math.min(one, other), Math.max(one, other) + 1);
   };
   const toggle = (id: string, range = false): void => {
-    const next = new Set(chosen);
-    if (range && state.anchor !== null) {
-      between(state.anchor, id).forEach(each => next.add(each));
+    const { anchor } = newest.current;
+    const next = new Set(listed(newest.current.chosen));
+    if (range && anchor !== null) {
+      between(anchor, id).forEach(each => next.add(each));
     } else if (!next.delete(id)) {
       next.add(id);
     }
-    setState({ chosen: next, active: id, anchor: range ? (state.anchor ?? id) : id });
+    change({ chosen: next, active: id, anchor: range ? (anchor ?? id) : id });
   };
   const all = (): void => {
-    setState({ ...state, chosen: new Set(ids) });
+    change({ chosen: new Set(ids) });
   };
   const clear = (): void => {
-    setState({ ...state, chosen: new Set(), anchor: null });
+    change({ chosen: new Set(), anchor: null });
   };
 
   const move = (to: number, extend: boolean): string | null => {
@@ -70,14 +79,20 @@ export function useSelection(ids: ReadonlyArray<string>, list: unknown): ISelect
     if (id === undefined) {
       return null;
     }
-    const anchor = extend ? (state.anchor ?? state.active ?? id) : state.anchor;
-    const next = extend && anchor !== null ? new Set([...chosen, ...between(anchor, id)]) : chosen;
-    setState({ chosen: next, active: id, anchor });
+    const last = newest.current;
+    const anchor = extend ? (last.anchor ?? last.active ?? id) : last.anchor;
+    const extended = extend && anchor !== null;
+    change({
+      chosen: extended ? new Set([...listed(last.chosen), ...between(anchor, id)]) : last.chosen,
+      active: id,
+      anchor
+    });
     return id;
   };
 
   const key = (event: IKey, page: number): string | null => {
-    const at = state.active === null ? -1 : (places.get(state.active) ?? -1);
+    const { active } = newest.current;
+    const at = active === null ? -1 : (places.get(active) ?? -1);
     switch (event.key) {
       case 'ArrowDown':
         return move(at + 1, event.shiftKey);
@@ -92,20 +107,20 @@ export function useSelection(ids: ReadonlyArray<string>, list: unknown): ISelect
       case 'End':
         return move(ids.length - 1, event.shiftKey);
       case ' ':
-        if (state.active !== null) {
-          toggle(state.active, event.shiftKey);
+        if (active !== null) {
+          toggle(active, event.shiftKey);
         }
-        return state.active;
+        return active;
       case 'Escape':
-        if (chosen.size > 0) {
+        if (listed(newest.current.chosen).size > 0) {
           clear();
-          return state.active;
+          return active;
         }
         return null;
       case 'a':
         if (event.ctrlKey || event.metaKey) {
           all();
-          return state.active;
+          return active;
         }
         return null;
       default:
@@ -117,7 +132,7 @@ export function useSelection(ids: ReadonlyArray<string>, list: unknown): ISelect
     active: state.active !== null && places.has(state.active) ? state.active : null,
     toggle,
     activate: id => {
-      setState({ ...state, active: id });
+      change({ active: id });
     },
     all,
     clear,

@@ -86,6 +86,21 @@ def test_a_hundred_thousand_jobs_scroll(view: View) -> None:
     page.keyboard.press("Shift+ArrowDown")
     expect(page.locator(f'{VIEW} tr[aria-selected="true"]')).to_have_count(3)
     expect(page.locator(f"{VIEW} [role=toolbar]")).to_contain_text("3 selected")
+    # A key that is held down comes faster than rows are drawn.
+    page.keyboard.press("Escape")
+    expect(page.locator(f'{VIEW} tr[aria-selected="true"]')).to_have_count(0)
+    scroller.evaluate(
+        """node => {
+            for (const [key, shiftKey] of [["Home", false], ...Array(6).fill(["ArrowDown", true]), ["ArrowUp", true]]) {
+                node.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
+            }
+        }"""
+    )
+    expect(page.locator(f"{VIEW} [role=toolbar]")).to_contain_text("7 selected")
+    assert page.locator(f'{VIEW} tr[aria-selected="true"]').evaluate_all("all => all.map(one => one.dataset.job)") == [
+        str(MANY - n) for n in range(7)
+    ]
+    expect(row_of(page, str(MANY - 5))).to_be_focused()
 
 
 def test_filters_narrow_the_list_and_come_back_after_a_reload(view: View, jobs: Lab) -> None:

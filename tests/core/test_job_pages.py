@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import shutil
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -16,27 +13,6 @@ from jupyter_mlplat.errors import BackendFailed, Unavailable
 from jupyter_mlplat.services.jobs import pages
 
 
-@pytest.fixture
-def asked() -> Iterator[tuple[str, list[str]]]:
-    """A server on loopback, and the paths that anybody asked it for."""
-    paths: list[str] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths.append(self.path)
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", paths
-    server.shutdown()
-    server.server_close()
-
-
 def executed(path: Path, html: str) -> Path:
     cell = new_code_cell("print('hello')", outputs=[new_output("display_data", data={"text/html": html})])
     nbformat.write(new_notebook(cells=[cell]), path)
@@ -44,8 +20,8 @@ def executed(path: Path, html: str) -> Path:
 
 
 @pytest.mark.skipif(not any(map(shutil.which, pages.BROWSERS)), reason="no Chromium browser here")
-def test_a_printed_notebook_runs_no_script_and_asks_nobody(tmp_path: Path, asked: tuple[str, list[str]]) -> None:
-    address, paths = asked
+def test_a_printed_notebook_runs_no_script_and_asks_nobody(tmp_path: Path, beacon: tuple[str, list[str]]) -> None:
+    address, paths = beacon
     hostile = (
         f"<img src='{address}/image'><script src='{address}/script'></script>"
         f"<script>fetch('{address}/fetched'); document.title = 'ran'</script>"
