@@ -28,6 +28,8 @@ LIBRARIES = {
     "sklearn.utils.parallel": ("estimators", "change_parallel"),
     "xgboost.training": ("boosting", "change_xgboost"),
     "lightgbm.engine": ("boosting", "change_lightgbm"),
+    "torch.optim.optimizer": ("loops", "change_optimizers"),
+    "torch.amp.grad_scaler": ("loops", "change_scalers"),
     "torch.utils.tensorboard.writer": ("torch", "change_tensorboard"),
     "lightning.pytorch.trainer.trainer": ("torch", "change_lightning"),
     "pytorch_lightning.trainer.trainer": ("torch", "change_pytorch_lightning"),

@@ -11,15 +11,18 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import autolog
 from ..attempts import GIVEN_TAG
 from ..spool import records
+
+if TYPE_CHECKING:
+    from ..spool.mlflow_hook import Buffer
 
 MOST_FITS = 1000
 """A notebook that fits more often than this tries something out, or trains in a loop of its own."""
@@ -76,12 +79,21 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _ours() -> autolog.Job | None:
+    """The job of this process; None in those that it forks."""
+    job = autolog.job
+    return job if job is not None and job.pid == os.getpid() else None
+
+
+def logged(flavor: str) -> bool:
+    """True where what happens now is for us to log: in a job's own process, in no fit that is logged as a whole."""
+    return _ours() is not None and not _here.depth and not mlflow_does(flavor)
+
+
 def start(flavor: str, name: str) -> Fit | None:
     """A fit that begins now; None where it is not logged by us."""
-    job = autolog.job
-    if job is None or _here.depth or job.pid != os.getpid() or job.fits >= MOST_FITS:
-        return None
-    if mlflow_does(flavor):
+    job = _ours()
+    if job is None or not logged(flavor) or job.fits >= MOST_FITS:
         return None
     job.fits += 1
     if job.fits == MOST_FITS:
@@ -100,6 +112,12 @@ def active_run() -> Any:
     """MLflow's active run of this thread; None where there is none, or nobody has imported MLflow."""
     mlflow: Any = sys.modules.get("mlflow")
     return mlflow.active_run() if hasattr(mlflow, "active_run") else None
+
+
+def run_here() -> str:
+    """The run that points go to: the active one, else the job's own; "" in no job."""
+    run, job = active_run(), _ours()
+    return str(run.info.run_id) if run is not None else "" if job is None else job.run
 
 
 @contextmanager
@@ -155,32 +173,53 @@ def _below(job: autolog.Job, fit: Fit, status: str) -> None:
 
 def _into(run: Any, fit: Fit) -> None:
     """As MLflow's autologging does; a parameter that the run or its job has already keeps its value."""
-    from ..spool.mlflow_hook import SCHEMES, buffer_of
-
-    mlflow: Any = sys.modules["mlflow"]
-    uri, job = mlflow.get_tracking_uri(), autolog.job
-    if job is None or uri.partition(":")[0].partition("+")[0] not in SCHEMES:
+    job, buffer = _ours(), _buffer()
+    if job is None or buffer is None:
         return
     given = json.loads(run.data.tags.get(GIVEN_TAG, "{}")) if run.info.run_id == job.run else {}
     params = {key: value for key, value in texts(fit.params).items() if key not in given}
-    buffer_of(uri, job.folder).offer(run.info.run_id, params, fit.tags, fit.all_points(now()))
+    buffer.offer(run.info.run_id, params, fit.tags, fit.all_points(now()))
+
+
+def _buffer() -> Buffer | None:
+    """What stands before the MLflow that the notebook logs to; None where that is none that we know."""
+    from ..spool.mlflow_hook import SCHEMES, buffer_of
+
+    mlflow: Any = sys.modules["mlflow"]
+    uri, job = mlflow.get_tracking_uri(), _ours()
+    if job is None or uri.partition(":")[0].partition("+")[0] not in SCHEMES:
+        return None
+    return buffer_of(uri, job.folder)
 
 
 def log_point(key: str, value: float, step: int) -> None:
     """One point of a curve, into the run that is active, else into the job's own."""
-    from ..spool.mlflow_hook import buffer_of
     from ..spool.spool import spool_of
 
-    job = autolog.job
-    if job is None or job.pid != os.getpid():
-        return
-    run = active_run()
-    if run is not None:
-        uri = sys.modules["mlflow"].get_tracking_uri()
-        buffer_of(uri, job.folder).offer(run.info.run_id, {}, {}, [(key_of(key), value, now(), step)])
-        return
-    line = records.metric_line(records.metric_prefix(job.run, key_of(key)), value, now(), step)
-    spool_of(job.folder, job.uri).append(line)
+    job, run = _ours(), active_run()
+    if run is not None and job is not None:
+        _offer(run, {}, [(key_of(key), value, now(), step)])
+    elif job is not None:
+        line = records.metric_line(records.metric_prefix(job.run, key_of(key)), value, now(), step)
+        spool_of(job.folder, job.uri).append(line)
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Parameters whose names are ours alone, into the run that is active, else into the job's own."""
+    from ..spool.spool import spool_of
+
+    job, run, made = _ours(), active_run(), texts(params)
+    if run is not None and job is not None:
+        _offer(run, made, [])
+    elif job is not None:
+        lines = [records.text_line(records.PARAM, job.run, key, value) for key, value in made.items()]
+        spool_of(job.folder, job.uri).append(b"".join(lines))
+
+
+def _offer(run: Any, params: Mapping[str, str], points: Sequence[Point]) -> None:
+    buffer = _buffer()
+    if buffer is not None:
+        buffer.offer(run.info.run_id, params, {}, points)
 
 
 def key_of(name: Any) -> str:

@@ -1,7 +1,4 @@
-"""torch: what a loop writes for TensorBoard, and Lightning's trainer by MLflow's own autologging.
-
-A plain loop of torch calls nothing that would say what its loss is: it logs with `mlflow.log_metric`.
-"""
+"""torch: what is written for TensorBoard, and Lightning's trainer by MLflow's own autologging; see `loops`, too."""
 
 from __future__ import annotations
 
@@ -23,8 +20,8 @@ def change_tensorboard() -> None:
     @functools.wraps(own)
     def add_scalar(self: Any, tag: str, scalar_value: Any, global_step: Any = None, *args: Any, **kwargs: Any) -> Any:
         result = own(self, tag, scalar_value, global_step, *args, **kwargs)
-        if not fits.mlflow_does("pytorch"):
-            with harmless():
+        with harmless():
+            if not fits.mlflow_does("pytorch"):
                 fits.log_point(str(tag), float(scalar_value), int(global_step or 0))
         return result
 

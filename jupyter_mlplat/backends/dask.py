@@ -75,7 +75,7 @@ class DaskBackend(LoggingConfigurable):
             self._check_versions(client)
             client.subscribe_topic(self.topic, self._heard)
         except BaseException:
-            client.close(timeout=CALL_S)
+            self._close(client)
             raise
         self._client = client
         return str(address)
@@ -130,7 +130,15 @@ class DaskBackend(LoggingConfigurable):
         with self._lock:
             self._futures.clear()
         if client is not None:
+            self._close(client)
+
+    def _close(self, client: Client) -> None:
+        """Close it, whatever has become of its scheduler: it connects anew meanwhile, which may fail in any way."""
+        try:
             client.close(timeout=CALL_S)
+        except Exception as error:  # noqa: BLE001 - TLS to one that is gone raises ValueError
+            self.log.debug("a client of Dask ended with %s: %s", type(error).__name__, error)
+            client.status = "closed"
 
     # --- attempts -----------------------------------------------------------------------------
 

@@ -22,13 +22,22 @@ export async function showForm(options: IFormDialogOptions): Promise<boolean> {
   return result.button.accept;
 }
 
+/**
+ * Selects what gets the focus when the form is there: what has it already, where somebody was quicker. JupyterLab waits
+ * for the page to be idle before it gives the focus, and where much goes on that may be while one types.
+ */
+function focusOf(first: string): string {
+  const body = '.jp-Dialog-body';
+  return `${body}:focus-within :focus, ${body}:not(:focus-within) :is(${first})`;
+}
+
 class FormDialog extends Dialog<unknown> {
   constructor(private readonly _form: IFormDialogOptions) {
     super({
       title: <span>{_form.title}</span>,
       body: _form.body,
       buttons: [Dialog.cancelButton(), Dialog.okButton({ label: _form.accept })],
-      focusNodeSelector: _form.focus ?? 'input, select, textarea'
+      focusNodeSelector: focusOf(_form.focus ?? 'input, select, textarea')
     });
     this.addClass('jp-mlplat-dialog');
     this.node.setAttribute('aria-label', _form.title);

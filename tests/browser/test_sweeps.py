@@ -232,6 +232,37 @@ def test_points_of_ranges_are_a_scatter_and_one_parameter_is_a_line(view: View) 
     view.picture("sweep-line")
 
 
+def test_who_types_before_the_page_is_idle_keeps_the_focus(view: View) -> None:
+    page = view.page
+    nbformat.write(sweep_notebook("print(1)", "rows: int = 3"), view.lab.root / "busy.ipynb")
+    dialog = open_form(view, "busy.ipynb")
+    rows = dialog.get_by_label("rows")
+    expect(rows).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    page.evaluate(
+        """() => {
+            const { requestIdleCallback } = window;
+            const waiting = [];
+            window.idle = () => {
+                Object.assign(window, { requestIdleCallback });
+                waiting.forEach(call => call());
+            };
+            window.requestIdleCallback = call => waiting.push(call);
+        }"""
+    )
+    open_form(view, "busy.ipynb")
+    limit = dialog.get_by_label("Time limit")
+    limit.press_sequentially("10")
+    page.evaluate("window.idle()")
+    page.wait_for_timeout(100)
+    expect(limit).to_be_focused()
+    page.keyboard.type("m")
+    expect(limit).to_have_value("10m")
+    expect(rows).to_have_value("3")
+    page.keyboard.press("Escape")
+
+
 def test_secret_is_a_reference_and_memory_a_size(view: View) -> None:
     page, lab = view.page, view.lab
     notebook = sweep_notebook(

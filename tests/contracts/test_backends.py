@@ -11,19 +11,22 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import dask
 import nbformat
 import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from tornado.tcpclient import TCPClient
 
 from jupyter_mlplat.attempts import ENVIRONMENT, LOG, OUTPUT, RUNNER_RECORD, read_record
 from jupyter_mlplat.backends.dask import DaskBackend
 from jupyter_mlplat.backends.local import LocalBackend
 from jupyter_mlplat.errors import Invalid, Unavailable
 from jupyter_mlplat.home import Home
-from jupyter_mlplat.processes import start_time
+from jupyter_mlplat.processes import kill_tree, start_time
 from jupyter_mlplat.protocols import Attempt, Backend, Report
 
 BUSY = "import os, time\nopen({pid!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
@@ -292,6 +295,34 @@ def test_the_death_of_the_embedded_cluster_loses_its_attempts_and_leaves_nothing
     assert start_time(int(str(runner["pid"]))) is None
     assert start_time(int((tmp_path / "pid").read_text())) is None
     backend.start(inbox.put)  # a new cluster takes its place
+    backend.close(stop=True)
+
+
+def test_a_connection_that_breaks_in_the_middle_of_tls_is_followed_by_a_new_one(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = LocalBackend(home=home)
+    gone = urlsplit(backend.start(lambda report: None)).port
+    connect = TCPClient.connect
+
+    async def broken(self: TCPClient, host: str, port: int, *args: Any, **kwargs: Any) -> Any:
+        if port == gone:
+            raise ValueError("IOStream is not idle; cannot convert to SSL")  # as Tornado says it
+        return await connect(self, host, port, *args, **kwargs)
+
+    monkeypatch.setattr(TCPClient, "connect", broken)
+    record = read_record(home.run, "cluster.json")
+    assert record is not None
+    pid = int(str(record["pid"]))
+    kill_tree(pid, start_time(pid) or 0.0)
+    client = backend._client
+    assert client is not None
+    deadline = time.monotonic() + 20
+    while client.status == "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert urlsplit(backend.start(lambda report: None)).port != gone
+    assert client.status == "closed"
     backend.close(stop=True)
 
 

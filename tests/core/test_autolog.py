@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-import os
-import subprocess
-import sys
-import textwrap
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -21,17 +17,7 @@ from jupyter_mlplat.spool import deliver_left, records
 from jupyter_mlplat.spool.delivery import deliver
 
 from ..mlflowserver import MLflowServer
-
-DATA = """
-import sys
-from jupyter_mlplat.autolog import arm
-arm()
-from sklearn.datasets import make_classification
-from sklearn.linear_model import LogisticRegression
-X, y = make_classification(300, 5, random_state=0)
-"""
-
-Train = Callable[..., list[Run]]
+from .conftest import Train
 
 
 def below(runs: Sequence[Run], parent: str) -> list[Run]:
@@ -39,35 +25,6 @@ def below(runs: Sequence[Run], parent: str) -> list[Run]:
     return sorted(
         (run for run in runs if run.tags.get("mlflow.parentRunId") == parent), key=lambda run: run.started_at or 0
     )
-
-
-@pytest.fixture
-def job_run(platform: Platform) -> str:
-    """The run of an attempt of a job, as the engine makes it."""
-    return platform.runs.start_job_run(
-        job_id="7", attempt=1, name="train", notebook="/n/train.ipynb", experiment=None, owner="ana",
-        parameters={"C": 5, "data": "all"}, tags={},
-    )  # fmt: skip
-
-
-@pytest.fixture
-def train(platform: Platform, job_run: str) -> Train:
-    """Runs a program as the job's kernel would; all runs that there are afterwards."""
-
-    def call(code: str, *, status: int = 0, **variables: str) -> list[Run]:
-        environment = {
-            **os.environ, **platform.environment(), "MLPLAT_JOB_ID": "7", "MLPLAT_ATTEMPT": "1",
-            "MLPLAT_RUN": job_run, "MLFLOW_RUN_ID": job_run, "MLPLAT_AUTOLOG": "1", **variables,
-        }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-c", DATA + textwrap.dedent(code)],
-            env=environment, capture_output=True, text=True, timeout=150, cwd=platform.home.root, check=False,
-        )  # fmt: skip
-        assert done.returncode == status, done.stderr
-        platform.runs.deliver_left()
-        return list(platform.runs.list(limit=200).items)
-
-    return call
 
 
 # --- scikit-learn -------------------------------------------------------------------------------------
@@ -165,23 +122,6 @@ def test_boosted_trees_have_the_curves_of_what_they_were_evaluated_on(
     assert "valid_0-binary_logloss" in light.metrics
     assert regressor.parameters["n_estimators"] == "5"
     assert regressor.metrics.keys() == {"training_score"}
-
-
-def test_what_is_written_for_tensorboard_is_a_curve_of_the_jobs_run(
-    platform: Platform, train: Train, job_run: str
-) -> None:
-    train("""
-    import torch
-    from torch.utils.tensorboard import SummaryWriter
-    with SummaryWriter("board") as writer:
-        for step in range(5):
-            writer.add_scalar("loss/train", torch.tensor(1.0 / (step + 1)), step)
-        writer.add_scalar("odd: name?", 3.0)
-    """)
-    points = platform.runs.client().get_metric_history(job_run, "loss/train")
-    assert [(point.step, round(point.value, 6)) for point in points] == [(n, round(1 / (n + 1), 6)) for n in range(5)]
-    assert platform.runs.get(job_run).metrics["odd: name_"] == 3.0
-    assert list((platform.home.root / "board").iterdir()), "TensorBoard has them, too"
 
 
 def test_a_run_that_the_notebook_opened_gets_what_is_fitted_in_it(
@@ -361,7 +301,7 @@ GIVEN = {"C": 5, "data": "all"}
 def test_the_jobs_run_has_what_its_one_fit_has_and_nothing_of_its_own_is_changed(
     platform: Platform, train: Train, job_run: str
 ) -> None:
-    (fit,) = below(train(f"{DATA}LogisticRegression(C=2, tol=0.01).fit(X, y)"), job_run)
+    (fit,) = below(train("LogisticRegression(C=2, tol=0.01).fit(X, y)"), job_run)
     for _ in range(2):
         platform.runs.finish_job_run(job_run, status="FINISHED", notebook=None, parameters=GIVEN)
         own = platform.runs.get(job_run)
@@ -384,7 +324,7 @@ def test_the_jobs_run_has_what_its_one_fit_has_and_nothing_of_its_own_is_changed
 def test_where_it_is_not_one_fit_the_jobs_run_has_none(
     platform: Platform, train: Train, job_run: str, code: str
 ) -> None:
-    train(DATA + code)
+    train(code)
     platform.runs.finish_job_run(job_run, status="FINISHED", notebook=None, parameters=GIVEN)
     own = platform.runs.get(job_run)
     assert own.parameters == {"C": "5", "data": "all"}

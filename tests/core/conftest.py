@@ -1,0 +1,56 @@
+"""A job's kernel without its engine: a program that logs what it trains, and the run that it has."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+
+import pytest
+
+from jupyter_mlplat.models import Run
+from jupyter_mlplat.platform import Platform
+
+ARM = """
+import sys
+from jupyter_mlplat.autolog import arm
+arm()
+"""
+DATA = """
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+X, y = make_classification(300, 5, random_state=0)
+"""
+
+Train = Callable[..., list[Run]]
+
+
+@pytest.fixture
+def job_run(platform: Platform) -> str:
+    """The run of an attempt of a job, as the engine makes it."""
+    return platform.runs.start_job_run(
+        job_id="7", attempt=1, name="train", notebook="/n/train.ipynb", experiment=None, owner="ana",
+        parameters={"C": 5, "data": "all"}, tags={},
+    )  # fmt: skip
+
+
+@pytest.fixture
+def train(platform: Platform, job_run: str) -> Train:
+    """Runs a program as the job's kernel would; all runs that there are afterwards."""
+
+    def call(code: str, *, first: str = DATA, status: int = 0, **variables: str) -> list[Run]:
+        environment = {
+            **os.environ, **platform.environment(), "MLPLAT_JOB_ID": "7", "MLPLAT_ATTEMPT": "1",
+            "MLPLAT_RUN": job_run, "MLFLOW_RUN_ID": job_run, "MLPLAT_AUTOLOG": "1", **variables,
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", ARM + first + textwrap.dedent(code)],
+            env=environment, capture_output=True, text=True, timeout=150, cwd=platform.home.root, check=False,
+        )  # fmt: skip
+        assert done.returncode == status, done.stderr
+        platform.runs.deliver_left()
+        return list(platform.runs.list(limit=200).items)
+
+    return call
