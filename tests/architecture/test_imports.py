@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import os
 import re
@@ -109,7 +110,8 @@ def part_of(path: Path) -> str:
     return first.removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
+@functools.cache
+def imports(path: Path) -> list[tuple[int, str, bool]]:
     """Line, absolute name and "at module top" of everything that `path` imports."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = ["jupyter_mlplat", *path.relative_to(PACKAGE).parts[:-1]]
@@ -130,29 +132,37 @@ def imports(path: Path) -> Iterator[tuple[int, str, bool]]:
             else:
                 yield from visit(child, inside)
 
-    yield from visit(tree, True)
+    return list(visit(tree, True))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_what_its_place_allows(path: Path) -> None:
-    part = part_of(path)
-    assert part in MAY_IMPORT, f"say in MAY_IMPORT where {part} stands in the house"
+def imported() -> Iterator[tuple[Path, str, str, bool]]:
+    """Everything that is imported: by which module, where (for messages), its name, and "at module top"."""
+    for path in MODULES:
+        for line, name, top in imports(path):
+            yield path, f"{path.relative_to(PACKAGE).as_posix()}:{line}", name, top
+
+
+def test_a_module_imports_only_what_its_place_allows() -> None:
     parts = {part_of(module) for module in MODULES} - {"__init__"}
-    allowed = {part} | MAY_IMPORT[part] | ALSO.get(path.relative_to(PACKAGE).as_posix(), set())
+    homeless = parts - MAY_IMPORT.keys()
+    assert homeless == set(), f"say in MAY_IMPORT where {homeless} stand in the house"
     wrong = []
-    for line, name, _ in imports(path):
+    for path, place, name, _ in imported():
         names = name.split(".")
         if names[0] != "jupyter_mlplat" or len(names) < 2 or names[1] not in parts:
             continue
-        if names[1] not in allowed:
-            wrong.append(f"line {line}: {part} may not import {name}")
+        part = part_of(path)
+        if names[1] not in {part} | MAY_IMPORT[part] | ALSO.get(path.relative_to(PACKAGE).as_posix(), set()):
+            wrong.append(f"{place}: {part} may not import {name}")
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_loads_nothing_heavy_at_its_top(path: Path) -> None:
-    forbidden = LATE if str(path.relative_to(PACKAGE)) in STARTS else HEAVY
-    wrong = [f"line {line}: {name}" for line, name, top in imports(path) if top and name.split(".")[0] in forbidden]
+def test_a_module_loads_nothing_heavy_at_its_top() -> None:
+    wrong = [
+        f"{place}: {name}"
+        for path, place, name, top in imported()
+        if top and name.split(".")[0] in (LATE if str(path.relative_to(PACKAGE)) in STARTS else HEAVY)
+    ]
     assert wrong == [], "import it inside the function that needs it"
 
 
@@ -177,11 +187,12 @@ def test_what_saves_the_variables_of_a_kernel_stands_alone() -> None:
         assert [name for _, name, _ in imports(path) if name.split(".")[0] not in allowed and own not in name] == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_only_the_server_knows_tornado(path: Path) -> None:
-    if part_of(path) == "server":
-        return
-    wrong = [f"line {n}: {name}" for n, name, _ in imports(path) if name.split(".")[0] in ("tornado", "jupyter_server")]
+def test_only_the_server_knows_tornado() -> None:
+    wrong = [
+        f"{place}: {name}"
+        for path, place, name, _ in imported()
+        if part_of(path) != "server" and name.split(".")[0] in ("tornado", "jupyter_server")
+    ]
     assert wrong == []
 
 
@@ -221,14 +232,13 @@ def test_everything_that_is_imported_is_a_declared_requirement() -> None:
     declared = {canonicalize_name(Requirement(line).name) for line in lines}
     distributions = packages_distributions()
     missing = set()
-    for path in MODULES:
-        for _, name, _ in imports(path):
-            module = name.split(".")[0]
-            if module in sys.stdlib_module_names or module == "jupyter_mlplat":
-                continue
-            names = distributions.get(module, [module]) if module not in BROUGHT else [BROUGHT[module]]
-            if not declared & {canonicalize_name(one) for one in names}:
-                missing.add(f"{module}, imported by {path.relative_to(PACKAGE)}")
+    for _, place, name, _ in imported():
+        module = name.split(".")[0]
+        if module in sys.stdlib_module_names or module == "jupyter_mlplat":
+            continue
+        names = distributions.get(module, [module]) if module not in BROUGHT else [BROUGHT[module]]
+        if not declared & {canonicalize_name(one) for one in names}:
+            missing.add(f"{place}: {module}")
     assert sorted(missing) == []
 
 
@@ -251,22 +261,22 @@ def rank(name: str) -> float:
     return ORDER.index(name) if name in ORDER else ORDER.index("index") - 0.5
 
 
-@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.ts*")), ids=lambda path: str(path.relative_to(SOURCE)))
-def test_typescript_layers(path: Path) -> None:
-    mine = layer(path)
+def may_import(mine: str, theirs: str) -> bool:
+    if theirs == mine:
+        return True
+    if mine == "widgets":
+        return theirs == "types"
+    if theirs == "widgets":
+        return rank(mine) >= rank("panels")
+    return rank(theirs) < rank(mine) or (mine not in ORDER and theirs not in ORDER)
+
+
+def test_typescript_layers() -> None:
     wrong = []
-    for target in re.findall(r"""(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]""", path.read_text(encoding="utf-8")):
-        if target.endswith(".css"):
-            continue
-        theirs = layer((path.parent / target).resolve())
-        if theirs == mine:
-            continue
-        if mine == "widgets":
-            allowed = theirs == "types"
-        elif theirs == "widgets":
-            allowed = rank(mine) >= rank("panels")
-        else:
-            allowed = rank(theirs) < rank(mine) or (mine not in ORDER and theirs not in ORDER)
-        if not allowed:
-            wrong.append(f"{mine} may not import {target}")
+    paths = sorted(SOURCE.rglob("*.ts*"))
+    assert paths
+    for path in paths:
+        for target in re.findall(r"""(?:from|import)\s*\(?\s*['"](\.[^'"]*)['"]""", path.read_text(encoding="utf-8")):
+            if not target.endswith(".css") and not may_import(layer(path), layer((path.parent / target).resolve())):
+                wrong.append(f"{path.relative_to(SOURCE)}: {layer(path)} may not import {target}")
     assert wrong == []

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -25,6 +25,13 @@ X, y = make_classification(300, 5, random_state=0)
 """
 
 Train = Callable[..., list[Run]]
+
+
+def below(runs: Sequence[Run], parent: str) -> list[Run]:
+    """Those whose parent that is, the first one first."""
+    return sorted(
+        (run for run in runs if run.tags.get("mlflow.parentRunId") == parent), key=lambda run: run.started_at or 0
+    )
 
 
 @pytest.fixture

@@ -5,27 +5,18 @@ from __future__ import annotations
 import ast
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from jupyter_mlplat.models import Job, JobSpec, Run
+from jupyter_mlplat.models import Job, JobSpec
 from jupyter_mlplat.platform import Platform
 from jupyter_mlplat.spool import deliver_left, records
 from jupyter_mlplat.spool.delivery import deliver
 
 from ..mlflowserver import MLflowServer
-from .conftest import Train
-
-
-def below(runs: Sequence[Run], parent: str) -> list[Run]:
-    """Those whose parent that is, the first one first."""
-    return sorted(
-        (run for run in runs if run.tags.get("mlflow.parentRunId") == parent), key=lambda run: run.started_at or 0
-    )
-
+from .conftest import Train, below
 
 # --- scikit-learn -------------------------------------------------------------------------------------
 

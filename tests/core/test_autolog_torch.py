@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_mlplat.platform import Platform
 
-from .conftest import Train
+from .conftest import Train, below
 
 LOOP = """
 import torch
@@ -239,3 +239,32 @@ def test_what_is_written_for_tensorboard_is_a_curve_of_the_jobs_run(
     assert [(point.step, round(point.value, 6)) for point in points] == [(n, round(1 / (n + 1), 6)) for n in range(5)]
     assert platform.runs.get(job_run).metrics["odd: name_"] == 3.0
     assert list((platform.home.root / "board").iterdir()), "TensorBoard has them, too"
+
+
+def test_lightning_is_logged_by_mlflow_below_the_jobs_run(platform: Platform, train: Train, job_run: str) -> None:
+    runs = train(
+        """
+        import lightning
+        from torch.utils.data import DataLoader, TensorDataset
+
+        class Net(lightning.LightningModule):
+            def __init__(self):
+                super().__init__()
+                self.model = model
+            def training_step(self, batch, index):
+                loss = loss_of(self.model(batch[0]), batch[1])
+                self.log("train_loss", loss, on_epoch=True)
+                return loss
+            def configure_optimizers(self):
+                return torch.optim.SGD(self.parameters(), lr=0.05)
+
+        trainer = lightning.Trainer(max_epochs=3, logger=False, enable_checkpointing=False, accelerator="cpu",
+                                    enable_progress_bar=False, enable_model_summary=False)
+        trainer.fit(Net(), DataLoader(TensorDataset(inputs, targets), batch_size=32))
+        """,
+        first=LOOP,
+    )
+    (fit,) = below(runs, job_run)
+    assert (fit.status, fit.parameters["epochs"], fit.parameters["optimizer_name"]) == ("FINISHED", "3", "SGD")
+    assert "train_loss_epoch" in fit.metrics
+    assert not any(key.startswith("loss_step") for run in (fit, platform.runs.get(job_run)) for key in run.metrics)
