@@ -56,6 +56,8 @@ _UNSET = (
 
 # Every process that a test starts would compile what it imports, each time anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Two processes run the tests: threads of OpenMP that wait for each other would take the processor from the other one.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 # --- two processes run the tests ------------------------------------------------------------------

@@ -45,6 +45,11 @@ GONE = re.compile(r"status of 404 .*/mlplat/api/v1/")
 """The browser's own word on a thing that was deleted while it was being fetched; what we make of it, tests see."""
 
 NOISE = ("favicon", "ResizeObserver loop", "third-party cookie")
+OF_JUPYTERLAB = ("removeChild", "Error: Disposed")
+"""It takes its own splash away twice where a theme follows another at once, and starts the session of a notebook that
+was closed meanwhile."""
+ENDED = frozenset({"succeeded", "failed", "cancelled", "lost", "skipped"})
+"""States of a job that stay."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -130,6 +135,14 @@ class Lab:
                 return job
             assert time.monotonic() < deadline, f"job {id} is {job['state']} after {timeout} s: {job}"
             time.sleep(0.2)
+
+    def cancel_job(self, id: str) -> None:
+        """Cancel a job, unless it has ended before."""
+        try:
+            self.request(f"jobs/{id}/cancel", method="POST")
+        except urllib.error.HTTPError as error:
+            if error.code != 409 or self.request(f"jobs/{id}")["state"] not in ENDED:
+                raise
 
 
 @pytest.fixture(autouse=True)
@@ -317,8 +330,7 @@ def opened(browser: BrowserContext, lab: Lab, path: str = "lab") -> View:
             view.errors.append(said)
 
     def thrown(error: Error) -> None:
-        # JupyterLab takes its own splash away twice where a theme follows another at once.
-        if "removeChild" not in str(error) or "extensions/jupyter_mlplat" in (error.stack or ""):
+        if "extensions/jupyter_mlplat" in (error.stack or "") or not any(own in str(error) for own in OF_JUPYTERLAB):
             view.errors.append(f"{error} {error.stack}")
 
     page.on("console", heard)

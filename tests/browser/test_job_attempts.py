@@ -8,8 +8,8 @@ import time
 import nbformat
 from playwright.sync_api import expect
 
-from .conftest import View, slow_notebook
-from .test_main_job import ENDED, job_row
+from .conftest import ENDED, View, slow_notebook
+from .test_main_job import job_row
 from .test_panel import violations
 
 
@@ -30,7 +30,7 @@ def test_queued_jobs_say_their_place_and_how_long(view: View) -> None:
     expect(page.locator(".jp-mlplat-jobView")).to_contain_text(re.compile(r"\d(st|nd|rd|th) in queue"))
     # Others that end move it up, without a reload.
     for each in made[:-1]:
-        view.lab.request(f"jobs/{each['id']}/cancel", method="POST")
+        view.lab.cancel_job(each["id"])
     expect(row).to_have_attribute("data-state", re.compile("starting|running|succeeded"), timeout=60_000)
     view.lab.wait_job(last["id"], states=ENDED)
 
@@ -71,7 +71,7 @@ def test_attempts_are_listed_and_the_job_runs_again_and_is_deleted(view: View) -
     again = answer.value.json()
     assert again["retry_of"] == job["id"]
     expect(job_row(page, again["id"])).to_be_visible()
-    view.lab.request(f"jobs/{again['id']}/cancel", method="POST")
+    view.lab.cancel_job(again["id"])
     view.lab.wait_job(again["id"], states=ENDED)
 
     opened.get_by_role("button", name="Delete", exact=True).click()

@@ -8,8 +8,8 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import Lab, View
-from .test_main_job import ENDED, job_row, open_form, submitted
+from .conftest import ENDED, Lab, View
+from .test_main_job import job_row, open_form, submitted
 from .test_panel import violations
 
 GOOD = """\

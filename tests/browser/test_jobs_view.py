@@ -10,8 +10,7 @@ import nbformat
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from .conftest import Lab, View
-from .test_main_job import ENDED
+from .conftest import ENDED, Lab, View
 from .test_panel import focused, violations_in_both
 from .test_schedules import quick_notebook
 
@@ -156,7 +155,7 @@ def test_rows_are_renewed_in_place_and_new_ones_wait_for_the_pointer(view: View,
     expect(row_of(page, late["id"])).to_be_visible()
     expect(coming).to_have_count(0)
     expect(row_of(page, late["id"])).to_have_attribute("data-state", "succeeded", timeout=60_000)
-    jobs.request(f"jobs/{slow['id']}/cancel", method="POST")
+    jobs.cancel_job(slow["id"])
     expect(row).to_have_attribute("data-state", "cancelled", timeout=30_000)
 
 

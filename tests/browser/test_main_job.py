@@ -7,9 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import View
-
-ENDED = frozenset({"succeeded", "failed", "cancelled", "lost", "skipped"})
+from .conftest import ENDED, View
 
 
 def job_row(page: Page, id: str) -> Locator:
@@ -119,7 +117,7 @@ def test_template_runs_as_a_job_and_its_model_predicts(view: View) -> None:
     opened.locator(".jp-OutputArea img").first.scroll_into_view_if_needed()
     page.evaluate("() => window.jupyterapp.commands.execute('apputils:dismiss-all-notifications').catch(() => null)")
     view.picture("overview")
-    view.lab.request(f"jobs/{slow['id']}/cancel", method="POST")
+    view.lab.cancel_job(slow["id"])
 
     # Delete it: asks once and says what is lost.
     deployment.hover()

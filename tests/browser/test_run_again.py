@@ -7,9 +7,8 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import expect
 
-from .conftest import View
+from .conftest import ENDED, View
 from .test_job_view import notebook_of, run
-from .test_main_job import ENDED
 
 HOSTILE = """\
 from IPython.display import HTML

@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import View
+from .conftest import ENDED, View
 from .test_main_job import open_form
 from .test_panel import violations, violations_in_both
 
@@ -296,4 +296,4 @@ def test_secret_is_a_reference_and_memory_a_size(view: View) -> None:
     job = answer.value.json()
     assert (job["memory"], job["secrets"]) == (2 * 2**30, {"api_key": "env:STORE_KEY"})
     assert job["autolog"] is False
-    lab.request(f"jobs/{job['id']}/cancel", method="POST")
+    lab.wait_job(job["id"], states=ENDED)  # failed: there is no such variable

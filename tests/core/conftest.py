@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from jupyter_mlplat.models import Run
 from jupyter_mlplat.platform import Platform
+
+from ..forks import Forks
 
 ARM = """
 import sys
@@ -43,20 +45,35 @@ def job_run(platform: Platform) -> str:
     )  # fmt: skip
 
 
-@pytest.fixture
-def train(platform: Platform, job_run: str) -> Train:
-    """Runs a program as the job's kernel would; all runs that there are afterwards."""
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    with Forks("sklearn.linear_model", "sklearn.datasets", "sklearn.ensemble", "torch._dynamo") as made:
+        yield made
 
-    def call(code: str, *, first: str = DATA, status: int = 0, **variables: str) -> list[Run]:
+
+@pytest.fixture
+def train(platform: Platform, job_run: str, forks: Forks) -> Train:
+    """Runs a program as the job's kernel would; all runs that there are afterwards.
+
+    As in a warm kernel the libraries are there before it begins; `cold` ones import them, and are a process of their
+    own.
+    """
+
+    def call(code: str, *, first: str = DATA, cold: bool = False, status: int = 0, **variables: str) -> list[Run]:
         environment = {
             **os.environ, **platform.environment(), "MLPLAT_JOB_ID": "7", "MLPLAT_ATTEMPT": "1",
             "MLPLAT_RUN": job_run, "MLFLOW_RUN_ID": job_run, "MLPLAT_AUTOLOG": "1", **variables,
         }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-c", ARM + first + textwrap.dedent(code)],
-            env=environment, capture_output=True, text=True, timeout=150, cwd=platform.home.root, check=False,
-        )  # fmt: skip
-        assert done.returncode == status, done.stderr
+        program, folder = ARM + first + textwrap.dedent(code), platform.home.root
+        if cold:
+            done = subprocess.run(
+                [sys.executable, "-c", program],
+                env=environment, capture_output=True, text=True, timeout=150, cwd=folder, check=False,
+            )  # fmt: skip
+            ended, said = done.returncode, done.stderr
+        else:
+            ended, said = forks.run(program, environment=environment, folder=folder, timeout=150)
+        assert ended == status, said
         platform.runs.deliver_left()
         return list(platform.runs.list(limit=200).items)
 

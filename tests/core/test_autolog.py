@@ -21,10 +21,12 @@ from .conftest import Train, below
 # --- scikit-learn -------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("cold", [True, False])
 def test_a_fit_becomes_a_run_below_the_jobs_and_mlflow_is_not_imported(
-    platform: Platform, train: Train, job_run: str
+    platform: Platform, train: Train, job_run: str, cold: bool
 ) -> None:
-    runs = train("""
+    runs = train(
+        """
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.preprocessing import StandardScaler
     StandardScaler().fit(X)
@@ -34,7 +36,9 @@ def test_a_fit_becomes_a_run_below_the_jobs_and_mlflow_is_not_imported(
     except ValueError:
         pass
     assert "mlflow" not in sys.modules
-    """)
+    """,
+        cold=cold,
+    )
     good, bad = below(runs, job_run)
     assert (good.name, good.status, good.parameters["C"]) == ("LogisticRegression", "FINISHED", "2")
     assert good.metrics.keys() == {"training_score"}

@@ -37,7 +37,8 @@ def same(points: list[tuple[int, float]], losses: list[float]) -> bool:
     )
 
 
-def test_a_plain_loop_has_the_curve_of_its_loss(platform: Platform, train: Train, job_run: str) -> None:
+@pytest.mark.parametrize("cold", [True, False])
+def test_a_plain_loop_has_the_curve_of_its_loss(platform: Platform, train: Train, job_run: str, cold: bool) -> None:
     train(
         """
         optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, betas=(0.8, 0.99))
@@ -56,6 +57,7 @@ def test_a_plain_loop_has_the_curve_of_its_loss(platform: Platform, train: Train
         open("seen", "w").write(repr(seen))
         """,
         first=LOOP,
+        cold=cold,
     )
     run = platform.runs.get(job_run)
     assert same(curve(platform, job_run, "loss_step"), seen(platform))
