@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import subprocess
@@ -421,6 +422,23 @@ def test_runs_that_the_notebook_left_running_end_with_the_job(job_runs: RunsServ
         "RUNNING",
     ]
     assert metrics == {"auc": 0.7}
+
+
+def test_a_metric_is_the_jobs_own_else_that_of_the_newest_run_of_its_notebook(job_runs: RunsService) -> None:
+    run_id = start(job_runs, job_id="12")
+    client = job_runs.client()
+    tags = {"mlplat.job_id": "12", "mlplat.attempt": "1"}
+    older, newer = (client.create_run("0", tags=tags, start_time=when).info.run_id for when in (1, 2))
+    logged = {
+        run_id: {"loss_step": 0.1},
+        older: {"auc": 0.7, "f1": 0.5, "loss_step": 3},
+        newer: {"auc": 0.8, "bad": math.nan},
+    }
+    for run, metrics in logged.items():
+        for key, value in metrics.items():
+            client.log_metric(run, key, value)
+    ended = job_runs.finish_job_run(run_id, status="FINISHED", notebook=None, parameters={})
+    assert ended == {"loss_step": 0.1, "auc": 0.8, "f1": 0.5} == job_runs.job_metrics(run_id)
 
 
 def test_a_deleted_experiment_is_refused_with_the_way_back(job_runs: RunsService) -> None:

@@ -84,8 +84,8 @@ class JobRuns:
 
         What is there already stays as it is, so that a second call changes nothing. Where the notebook trained one
         model outside of runs of its own, this one has that fit's parameters and scores, too. Runs that the notebook
-        started itself and left running end with the same status; where the attempt's own run has no metric, the newest
-        of theirs are returned.
+        started itself and left running end with the same status; a metric that the attempt's own run has not is that of
+        the newest of theirs that has it.
         """
         if status not in ENDED:
             raise Invalid(f"a run ends as one of {', '.join(ENDED)}, not {status}")
@@ -152,13 +152,13 @@ def _take_over_fit(writer: Writer, run: Written, given: Mapping[str, JsonValue])
 
 
 def _last_metrics(run: Written, linked: Sequence[Written]) -> dict[str, float]:
-    """Those of the attempt's own run; where it has none, those of the newest that has."""
+    """The last value of each metric: that of the attempt's own run, else of the newest that has it."""
+    found: dict[str, float] = {}
     for one in (run, *linked):
-        logged = without_system(one.metrics)
-        metrics = {key: float(value) for key, value in logged.items() if finite(value) is not None}
-        if metrics:
-            return metrics
-    return {}
+        for key, value in without_system(one.metrics).items():
+            if finite(value) is not None:
+                found.setdefault(key, float(value))
+    return found
 
 
 def _linked(writer: Writer, run: Written) -> list[Written]:
