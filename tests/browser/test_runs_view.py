@@ -105,7 +105,8 @@ class Store:
                 "INSERT INTO metrics (run_uuid, key, step, timestamp, value, is_nan) VALUES (?, ?, ?, ?, ?, 0)", rows
             )
             self.connection.executemany(
-                "INSERT INTO latest_metrics (run_uuid, key, step, timestamp, value, is_nan) VALUES (?, ?, ?, ?, ?, 0)",
+                "INSERT OR REPLACE INTO latest_metrics (run_uuid, key, step, timestamp, value, is_nan)"
+                " VALUES (?, ?, ?, ?, ?, 0)",
                 ((*who, *what) for who, what in last.items()),
             )
 
@@ -503,6 +504,23 @@ def test_runs_are_compared(view: View, store: Store) -> None:
     assert Path(saved.value.path()).read_text().splitlines()[0] == "parameter,share,correlation"
     assert violations_in_both(view, COMPARE) == []
     view.picture("runs-importance")
+
+
+def test_importance_follows_runs_that_run(view: View, store: Store) -> None:
+    page = view.page
+    ids = curves(store, "weighed", 16, 2, "RUNNING")
+    open_compare(view, ids)
+    page.get_by_role("tab", name="Importance").click()
+    compare = page.locator(COMPARE)
+    compare.get_by_label("Metric").select_option("loss")
+    bars = compare.get_by_role("list", name="Importance of the parameters for loss").get_by_role("listitem")
+    expect(bars.first).to_contain_text("learning_rate", timeout=60_000)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/runs/importance" in request.url else None)
+    page.wait_for_timeout(2_500)  # the platform has noticed that the runs are there
+    store.metrics((id, "loss", 9, 1_790_000_100_000, float(n % 2)) for n, id in enumerate(ids))
+    expect(bars.first).to_contain_text("optimizer", timeout=30_000)
+    assert 1 <= len(asked) <= 3
 
 
 def test_curves_follow_a_run_that_runs(view: View, store: Store) -> None:

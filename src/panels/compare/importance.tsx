@@ -17,7 +17,10 @@ import { metricsOf } from './metrics';
 /** Runs that the server weighs at once. */
 const MOST = 1000;
 
-/** What the server says of these runs and this metric. */
+/** Milliseconds between two times that runs are weighed which go on: a thousand of them take the server seconds. */
+const AGAIN = 5_000;
+
+/** What the server says of these runs and this metric; again when their values change. */
 function useImportance(runs: ReadonlyArray<Run>, metric: string): Resource<RunImportance> | null {
   const { model } = usePanel();
   const [found, setFound] = React.useState<Resource<RunImportance> | null>(null);
@@ -26,13 +29,25 @@ function useImportance(runs: ReadonlyArray<Run>, metric: string): Resource<RunIm
     if (metric === '') {
       return;
     }
-    const made = new Resource<RunImportance>(signal => model.api.runs.importance(JSON.parse(key) as string[], metric, signal));
+    const made = new Resource<RunImportance>(
+      signal => model.api.runs.importance(JSON.parse(key) as string[], metric, signal),
+      undefined,
+      AGAIN
+    );
     made.demand();
     setFound(made);
     return () => {
       made.dispose();
     };
   }, [model, key, metric]);
+  const values = JSON.stringify([key, metric, runs.map(run => run.metrics[metric] ?? null)]);
+  const weighed = React.useRef(values);
+  React.useEffect(() => {
+    if (weighed.current !== values) {
+      weighed.current = values;
+      found?.invalidate();
+    }
+  }, [found, values]);
   return found;
 }
 
