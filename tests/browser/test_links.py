@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 from ..endpoints import save_code
 from .conftest import Lab, View, closed, opened, slow_notebook
 from .test_gpu_deployments import ECHO
-from .test_panel import violations
+from .test_panel import choose_in_palette, violations
 from .test_runs_view import Store, forgive, store_of
 
 EXPERIMENT = "linked runs"
@@ -259,14 +259,14 @@ def test_links_to_models_with_hostile_names(view: View, models: None, names: lis
     found = page.locator(".jp-mlplat-modelView")
     for name in map(NAMES.__getitem__, names):
         view.execute("mlplat:open-model", {"name": name, "version": "1"})
-        expect(found.locator("h1")).to_have_text(name)
+        expect(found.locator("h1").first).to_have_text(name)
         found.get_by_role("button", name="Copy Link").click()
         address = copied(view)
         link = f"models/{quote(name, safe='-_.~')}/1"
         assert unquote(address.partition("?mlplat=")[2]) == link
         assert re.fullmatch(r"[\w.~%/,:?=-]+", address), address
         follow(view, address.removeprefix(f"{view.lab.url}lab") + "&reset")
-        expect(found.locator("h1")).to_have_text(name)
+        expect(found.locator("h1").first).to_have_text(name)
         expect(found.locator("tr[aria-selected=true]")).to_contain_text("1")
         assert found.locator("h1 b, img[src=x]").count() == 0
         close_all(view)
@@ -364,7 +364,7 @@ def test_every_view_copies_a_link_that_opens_it(view: View, runs: list[str], mod
         # What was copied from a view opens the same view, which copies the same.
         for copy in ("first", "second"):
             shown = page.locator(OPEN)
-            expect(shown.locator("h1"), link).to_contain_text(heading)
+            expect(shown.locator("h1").first, link).to_contain_text(heading)
             shown.get_by_role("button", name="Copy Link").click()
             address = copied(view)
             assert address.startswith(f"{lab.url}lab?mlplat={link.split('?')[0].split('%')[0]}")
@@ -390,11 +390,7 @@ def test_the_palette_copies_a_link_to_the_view_in_front(view: View, runs: list[s
     assert not page.evaluate(enabled)
     page.get_by_role("tab", name="linked-0").click()
     page.wait_for_function(enabled)
-    page.keyboard.press("Control+Shift+C")
-    expect(page.locator(".lm-CommandPalette-input")).to_be_focused()
-    page.keyboard.type("Copy Link")
-    expect(page.locator(".lm-CommandPalette-item.lm-mod-active").filter(has_text="Copy Link")).to_be_visible()
-    page.keyboard.press("Enter")
+    choose_in_palette(page, "Copy Link")
     # To others it leads to their own workspace, and has nothing of this page's address.
     assert copied(view) == f"{view.lab.url}lab?mlplat=runs/{runs[0]}"
 

@@ -53,7 +53,6 @@ def choose_in_palette(page: Page, words: str) -> None:
     JupyterLab binds its shortcuts, and moves the focus to its launcher, some time after it says that it is
     restored; the palette closes when it loses the focus. So this tries until the palette holds.
     """
-    expect(page.locator(".jp-Launcher")).to_be_visible()
     chosen = page.locator(".lm-CommandPalette-item.lm-mod-active").filter(has_text=words)
     for _ in range(20):
         page.keyboard.press("Control+Shift+C")
@@ -72,6 +71,7 @@ def test_keyboard_alone_opens_the_panel_picks_a_job_and_cancels_it(view: View) -
     page = view.page
     job = view.lab.request("jobs", method="POST", body={"notebook": "slow.ipynb", "name": "by keyboard"})
     # Open the panel from the palette.
+    expect(page.locator(".jp-Launcher")).to_be_visible()
     choose_in_palette(page, "Show ML Platform: jobs")
     row = job_row(page, job["id"])
     expect(row).to_have_attribute("data-state", "running", timeout=90_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from .conftest import ENDED, View
 from .test_job_view import notebook_of, run
@@ -14,6 +14,11 @@ HOSTILE = """\
 from IPython.display import HTML
 HTML("<p>shown</p><img src=x onerror=\\"document.title = 'pwned'\\">")
 """
+
+
+def open_notebook(page: Page, id: str) -> None:
+    """Opens the notebook of a run, and waits until it is in front: it would come there later."""
+    page.evaluate("id => window.jupyterapp.commands.execute('mlplat:open-run-notebook', { id }).then(() => null)", id)
 
 
 def test_from_a_run_to_its_notebook_and_to_another_run(view: View) -> None:
@@ -44,13 +49,12 @@ def test_from_a_run_to_its_notebook_and_to_another_run(view: View) -> None:
     assert not any(cell.metadata.get("trusted") for cell in nbformat.read(copy, 4).cells)
 
     # The same copy again, and another one once that was changed.
-    view.execute("mlplat:open-run-notebook", {"id": id})
-    page.wait_for_timeout(500)
+    open_notebook(page, id)
     assert not list(copy.parent.glob("once-more (run *) 2.ipynb"))
     changed = nbformat.read(copy, 4)
     changed.cells[1].source = "rows = 3"
     nbformat.write(changed, copy)
-    view.execute("mlplat:open-run-notebook", {"id": id})
+    open_notebook(page, id)
     expect(page.get_by_role("tab", name=f"once-more (run {id[:8]}) 2.ipynb")).to_be_visible()
     assert nbformat.read(copy, 4).cells[1].source == "rows = 3"
 
