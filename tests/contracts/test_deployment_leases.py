@@ -19,7 +19,7 @@ from jupyter_mlplat.errors import Conflict, Invalid, NotFound, Unavailable
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import GPU, Deployment, DeploymentSpec, Lease, LeaseRequest, UsageKey
 from jupyter_mlplat.protocols import Endpoint, EndpointStatus, ServingTarget
-from jupyter_mlplat.services.deployments import DeploymentsService
+from jupyter_mlplat.services.deployments import DeploymentsService, supervisor
 from jupyter_mlplat.services.gpus import GPUsService, Quotas
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store, tables
@@ -173,7 +173,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def world(store: Store, home: Home, clock: ManualClock, registry: str) -> Iterator[World]:
+def world(
+    store: Store, home: Home, clock: ManualClock, registry: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[World]:
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 60.0)  # a look does all its work, however busy the machine is
     made = World(store, home, clock, registry)
     yield made
     check(store)

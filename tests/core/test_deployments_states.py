@@ -15,7 +15,7 @@ from jupyter_mlplat.errors import BackendFailed, Conflict, Invalid, NotFound, Un
 from jupyter_mlplat.home import Home
 from jupyter_mlplat.models import DEPLOYMENT_MOVES, DeploymentSpec, DeploymentState
 from jupyter_mlplat.protocols import Endpoint, EndpointStatus, ServingTarget
-from jupyter_mlplat.services.deployments import DeploymentsService
+from jupyter_mlplat.services.deployments import DeploymentsService, supervisor
 from jupyter_mlplat.services.runs import RunsService
 from jupyter_mlplat.store import Store
 
@@ -124,7 +124,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def world(home: Home, registry: str) -> Iterator[World]:
+def world(home: Home, registry: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setattr(supervisor, "LOOK_SECONDS", 60.0)  # a look does all its work, however busy the machine is
     made = World(home, registry)
     yield made
     made.store.close()

@@ -53,7 +53,14 @@ def hiding(keeper: int) -> list[psutil.Process]:
 
 
 def gone(pids: list[int]) -> bool:
-    return not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+    return not any(living(pid) for pid in pids)
+
+
+def living(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kernels(host: Host, status: dict[str, object]) -> list[int]:
