@@ -274,14 +274,7 @@ def test_what_the_models_code_started_ends_with_it(engine: Engine, end: str) -> 
     else:
         os.kill(pid, signal.SIGKILL)
         until(lambda: engine.service.get("forking").restarts == 1, "the restart is counted")
-    assert [child for child in children if _lives(child)] == []
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    assert [child for child in children if processes.living(child)] == []
 
 
 def test_a_taken_port_is_not_waited_for(engine: Engine) -> None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from jupyter_mlplat.kernel.pool import NotWarm, Pool
+from jupyter_mlplat.processes import start_time
 from tests.conftest import living_under
 from tests.core.test_zygote import WITHIN, Host, Notebook, host, own, until
 
@@ -53,14 +54,7 @@ def hiding(keeper: int) -> list[psutil.Process]:
 
 
 def gone(pids: list[int]) -> bool:
-    return not any(living(pid) for pid in pids)
-
-
-def living(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return all(start_time(pid) is None for pid in pids)
 
 
 def kernels(host: Host, status: dict[str, object]) -> list[int]:
